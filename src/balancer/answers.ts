@@ -1,0 +1,224 @@
+/**
+ * Readers of HAProxy's runtime answers. Pure. Every answer is judged: what is not understood is an error,
+ * never a guess. Source: HAProxy Management Guide §9.1 (CSV fields) and §9.3 (commands).
+ */
+
+/** Why an answer was not what was asked for; scripts and messages go by `kind`. */
+export type AnswerProblem = "no such server" | "no such backend" | "permission denied" | "stopping" | "not understood";
+
+/** HAProxy answered, but not with what was asked for. */
+export class AnswerError extends Error {
+  readonly kind: AnswerProblem;
+  constructor(kind: AnswerProblem, answer: string) {
+    super(`${kind}: ${JSON.stringify(answer.length > 200 ? `${answer.slice(0, 200)}…` : answer)}`);
+    this.name = "AnswerError";
+    this.kind = kind;
+  }
+}
+
+const knownRefusals: [RegExp, AnswerProblem][] = [
+  [/^No such server\./, "no such server"],
+  [/^(No such backend\.|Can't find backend\.|No such proxy\.)/, "no such backend"],
+  [/^Permission denied/, "permission denied"],
+  // A worker that a reload has replaced still answers on connections it took before.
+  [/^Proxy is disabled\./, "stopping"],
+];
+
+function refusal(answer: string): AnswerError {
+  const known = knownRefusals.find(([pattern]) => pattern.test(answer));
+  return new AnswerError(known ? known[1] : "not understood", answer);
+}
+
+/** The answer to a command that changes something: nothing but an empty line is success. */
+export function readDone(frame: string): void {
+  if (frame !== "") throw refusal(frame);
+}
+
+export function readLevel(frame: string): string {
+  if (/^(user|operator|admin)$/.test(frame)) return frame;
+  throw refusal(frame);
+}
+
+export interface Info {
+  version: string;
+  /** The worker's process id: another one means that HAProxy was reloaded or restarted. */
+  pid: number;
+  /** This worker was replaced and only ends its sessions. */
+  stopping: boolean;
+}
+
+export function readInfo(frame: string): Info {
+  const fields = new Map(
+    frame.split("\n").map((line) => {
+      const colon = line.indexOf(": ");
+      return [line.slice(0, colon), line.slice(colon + 2)];
+    }),
+  );
+  const version = fields.get("Version");
+  const pid = Number(fields.get("Pid"));
+  if (version === undefined || !Number.isSafeInteger(pid)) throw refusal(frame);
+  return { version, pid, stopping: fields.get("Stopping") === "1" };
+}
+
+/** A row of `show servers state`. */
+export interface ServerState {
+  backend: string;
+  server: string;
+  serverId: number;
+  /** 0 stopped, 1 starting (slowstart), 2 running, 3 stopping (answers 404). */
+  operational: number;
+  /** Bits; see `admin` below. */
+  admin: number;
+  /** The weight in use; 0 takes no new clients. */
+  weight: number;
+  /** HAProxy runs health checks on this server. */
+  checked: boolean;
+}
+
+/** Bits of srv_admin_state (Management Guide §9.3, "show servers state"). */
+export const admin = {
+  /** Forced maintenance: by a person, or by us. */
+  maint: 0x01,
+  maintInherited: 0x02,
+  /** Forced drain: by a person, or by us. */
+  drain: 0x08,
+  drainInherited: 0x10,
+  /** No address: DNS did not answer. */
+  unresolved: 0x20,
+} as const;
+
+const outOfBalancing = admin.maint | admin.maintInherited | admin.drain | admin.drainInherited | admin.unresolved;
+
+/** The load balancing sends new requests here. */
+export const takesTraffic = (state: ServerState): boolean =>
+  (state.operational === 1 || state.operational === 2) && (state.admin & outOfBalancing) === 0 && state.weight > 0;
+
+const checkEnabled = 0x04;
+
+export function readServerStates(frame: string): ServerState[] {
+  const [format, header, ...rows] = frame.split("\n");
+  if (format !== "1" || !header?.startsWith("# ")) throw refusal(frame);
+  const columns = header.slice(2).split(" ");
+  return rows.map((row) => readServerState(namedFields(columns, row.split(" "), frame)));
+}
+
+const readServerState = (field: Fields): ServerState => ({
+  backend: field.text("be_name"),
+  server: field.text("srv_name"),
+  serverId: field.count("srv_id"),
+  operational: field.count("srv_op_state"),
+  admin: field.count("srv_admin_state"),
+  weight: field.count("srv_uweight"),
+  checked: (field.count("srv_check_state") & checkEnabled) !== 0,
+});
+
+/** A server's row of `show stat`, as far as people and the plan need it. */
+export interface ServerRow {
+  backend: string;
+  server: string;
+  /** For people: "UP", "UP 1/2", "DOWN", "DRAIN", "MAINT (via app/web1)", "no check". */
+  status: string;
+  backup: boolean;
+  sessions: number;
+  /** "backend/server" whose health and admin state this one follows, or "". */
+  tracks: string;
+  /** The text of the last failed or passed check, from the app: not to be trusted. */
+  lastCheck: string;
+}
+
+export const readServerRows = (frame: string): ServerRow[] => readCsv(frame).map(readServerRow);
+
+const readServerRow = (field: Fields): ServerRow => ({
+  backend: field.text("pxname"),
+  server: field.text("svname"),
+  status: field.text("status"),
+  backup: field.text("bck") === "1",
+  sessions: field.count("scur"),
+  tracks: field.text("tracked"),
+  lastCheck: [field.text("check_status").replace(/^\* /, ""), field.text("last_chk")].filter(Boolean).join(" "),
+});
+
+/** What one server does at this moment. */
+export interface Activity {
+  server: string;
+  status: string;
+  /** Requests (in TCP mode connections) that HAProxy has open to this server. */
+  sessions: number;
+  /** Requests waiting for this server. */
+  queued: number;
+  /** Requests ever sent to it. */
+  total: number;
+  /** Requests whose connection to it failed or was tried again: for seconds they are in neither of the above. */
+  retried: number;
+  /** HAProxy's count of good checks; absent without checks. `full` after a pass, whatever went before. */
+  health: { now: number; full: number; fall: number } | undefined;
+}
+
+export const readActivity = (frame: string): Activity[] =>
+  readCsv(frame).map((field) => ({
+    server: field.text("svname"),
+    status: field.text("status"),
+    sessions: field.count("scur"),
+    queued: field.count("qcur"),
+    total: field.count("stot"),
+    retried: field.count("wretr") + field.count("econ"),
+    health: readHealth(field),
+  }));
+
+function readHealth(field: Fields): Activity["health"] {
+  if (field.text("check_rise") === "" || field.text("check_fall") === "") return undefined;
+  const fall = field.count("check_fall");
+  return { now: field.count("check_health"), full: field.count("check_rise") + fall - 1, fall };
+}
+
+/** A backend's row of `show stat`. */
+export interface BackendRow {
+  backend: string;
+  /** Servers that load balancing can use now, backups not counted. */
+  serving: number;
+}
+
+export const readBackends = (frame: string): BackendRow[] =>
+  readCsv(frame).map((field) => ({ backend: field.text("pxname"), serving: field.count("act") }));
+
+/** A row's fields by the names in its header: their places differ between versions of HAProxy. */
+interface Fields {
+  text(name: string): string;
+  /** A whole number, 0 or more. */
+  count(name: string): number;
+}
+
+function namedFields(columns: string[], values: string[], frame: string): Fields {
+  const text = (name: string): string => {
+    const value = values[columns.indexOf(name)];
+    if (value === undefined) throw refusal(frame);
+    return value;
+  };
+  const count = (name: string): number => {
+    const value = text(name);
+    if (!/^\d+$/.test(value)) throw refusal(frame);
+    return Number(value);
+  };
+  return { text, count };
+}
+
+function readCsv(frame: string): Fields[] {
+  if (!frame.startsWith("# pxname,")) throw refusal(frame);
+  const [header = [], ...rows] = csvRecords(frame.slice(2));
+  return rows.map((row) => namedFields(header, row, frame));
+}
+
+/** CSV as HAProxy writes it (RFC 4180 quoting; `last_chk` is text from the app and may hold anything). */
+export function csvRecords(text: string): string[][] {
+  const records: string[][] = [];
+  let record: string[] = [];
+  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\n]*))(,|\n|$)/g)) {
+    if (quoted === undefined && plain === "" && end === "" && record.length === 0) break;
+    record.push(quoted === undefined ? (plain ?? "") : quoted.replaceAll('""', '"'));
+    if (end === ",") continue;
+    records.push(record);
+    record = [];
+    if (end === "") break;
+  }
+  return records;
+}

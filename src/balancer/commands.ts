@@ -1,0 +1,86 @@
+/**
+ * HAProxy's runtime commands as values: the line that is sent, and how its answer is read and judged.
+ * Pure; nothing here touches a socket. Source: HAProxy Management Guide §9.3 "Unix Socket commands".
+ */
+import {
+  type Activity,
+  type BackendRow,
+  type Info,
+  type ServerState,
+  readActivity,
+  readBackends,
+  readDone,
+  readInfo,
+  readLevel,
+  readServerStates,
+  readServerRows,
+  type ServerRow,
+} from "./answers.ts";
+
+/** One runtime command and the reader of its answer. Readers throw `AnswerError`. */
+export interface Command<T> {
+  readonly line: string;
+  read(frame: string): T;
+}
+
+/** A server of a backend, by HAProxy's names. */
+export interface ServerName {
+  backend: string;
+  server: string;
+}
+
+/** The admin states of `set server … state`. */
+export type AdminState = "ready" | "drain" | "maint";
+
+/** What HAProxy allows in a proxy's or server's name (Configuration Manual §2.2 and §4). */
+const namePattern = /^[A-Za-z0-9_.:-]{1,256}$/;
+
+/** @throws RangeError for a name that could end, extend or split a command (spaces, `;`, newlines, …). */
+export function checkName(name: string): string {
+  if (namePattern.test(name)) return name;
+  throw new RangeError(`${JSON.stringify(name)} is not a name that HAProxy allows (letters, digits, _ . : -)`);
+}
+
+const path = ({ backend, server }: ServerName): string => `${checkName(backend)}/${checkName(server)}`;
+
+/** HAProxy answers this with an empty line even where nothing could change, so read the state back. Level admin. */
+export const setState = (at: ServerName, state: AdminState): Command<void> => ({
+  line: `set server ${path(at)} state ${state}`,
+  read: readDone,
+});
+
+/** Takes the last health verdict back: the server is up again only after `rise` new checks. Level admin. */
+export const setHealthDown = (at: ServerName): Command<void> => ({
+  line: `set server ${path(at)} health down`,
+  read: readDone,
+});
+
+/** All servers, or those of one backend: the only answer that holds the admin state. Level user. */
+export const showServersState = (backend?: string): Command<ServerState[]> => ({
+  line: backend === undefined ? "show servers state" : `show servers state ${checkName(backend)}`,
+  read: readServerStates,
+});
+
+/** Server rows of all backends, or of one. Level user. */
+export const showServers = (backend?: string): Command<ServerRow[]> => ({
+  line: `show stat ${backend === undefined ? "-1" : checkName(backend)} 4 -1`,
+  read: readServerRows,
+});
+
+/** Backend rows: how many servers are usable now. Level user. */
+export const showBackends = (backend?: string): Command<BackendRow[]> => ({
+  line: `show stat ${backend === undefined ? "-1" : checkName(backend)} 2 -1`,
+  read: readBackends,
+});
+
+/** One server, by the number that `show servers state` gives it: cheap whatever the size of the backend. Level user. */
+export const showServer = (backend: string, serverId: number): Command<Activity[]> => {
+  if (!Number.isSafeInteger(serverId) || serverId < 0) throw new RangeError(`${serverId} is not a server's number`);
+  return { line: `show stat ${checkName(backend)} 4 ${serverId}`, read: readActivity };
+};
+
+/** Level user. */
+export const showInfo = (): Command<Info> => ({ line: "show info", read: readInfo });
+
+/** What this socket may do: user, operator or admin. Level user. */
+export const showCliLevel = (): Command<string> => ({ line: "show cli level", read: readLevel });

@@ -1,0 +1,89 @@
+import { createConnection } from "node:net";
+import type { SocketAddress } from "../inventory/fleet.ts";
+import { cutFrames } from "./frames.ts";
+
+/** No whole answer came. What was asked may or may not have been done: the world must be asked again. */
+export class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
+}
+
+/** Milliseconds. */
+export interface Deadlines {
+  connect: number;
+  reply: number;
+}
+
+/** HAProxy 2.6 hangs for ever on a command above 15 360 bytes. */
+const longestLine = 8_192;
+/** 5,000 servers answer with about 1.5 MB. */
+const longestAnswer = 64 * 1024 * 1024;
+
+/**
+ * Sends one line on a connection of its own and reads `wanted` answers. One-shot: a connection that is kept
+ * stays with the old worker when HAProxy is reloaded.
+ *
+ * @throws NoAnswer when the socket can't be reached, is silent too long, or ends too early
+ * @throws RangeError for a line above 8 KB
+ */
+export function exchange(at: SocketAddress, line: string, wanted: number, within: Deadlines): Promise<string[]> {
+  if (line.length > longestLine) throw new RangeError(`a line of ${line.length} bytes is too long for HAProxy`);
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(at.kind === "unix" ? { path: at.path } : { host: at.host, port: at.port });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const end = (settle: () => void): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      settle();
+    };
+    const give = (answers: string[]): void => end(() => resolve(answers));
+    const fail = (why: string, cause?: unknown): void => end(() => reject(new NoAnswer(why, { cause })));
+    let timer = setTimeout(() => fail(`no connection within ${within.connect} ms`), within.connect);
+
+    socket.on("connect", () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => fail(`no whole answer within ${within.reply} ms`), within.reply);
+      socket.write(`${line}\n`);
+    });
+    socket.on("data", (chunk) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > longestAnswer) return fail(`an answer of more than ${longestAnswer} bytes`);
+      // Answers end with an empty line: no need to look before one could have come.
+      if (chunk.at(-1) !== newline) return;
+      const frames = cutFrames(Buffer.concat(chunks).toString(), wanted);
+      if (frames.whole.length === wanted) give(frames.whole);
+    });
+    socket.on("end", () => {
+      if (size === 0) return fail("the connection was closed without an answer, so nothing was done");
+      const { whole, rest } = cutFrames(Buffer.concat(chunks).toString(), wanted);
+      // A few messages of HAProxy end with one newline only; a long answer that ends so was cut.
+      const message = /^[^\n]+\n$/.test(rest) && whole.length === wanted - 1;
+      if (message) give([...whole, rest.trimEnd()]);
+      else fail("the connection was closed in the middle of an answer");
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => fail(reason(error, at), error));
+  });
+}
+
+const newline = "\n".charCodeAt(0);
+
+function reason(error: NodeJS.ErrnoException, at: SocketAddress): string {
+  const where = sayAddress(at);
+  switch (error.code) {
+    case "ENOENT":
+      return `there is no socket at ${where}; is HAProxy running, with "stats socket ${where} level admin" in its global section?`;
+    case "EACCES":
+      return `this user may not write to ${where}; on Debian its group is haproxy`;
+    case "ECONNREFUSED":
+      return `nothing listens at ${where}; is HAProxy running?`;
+    case "ENOTFOUND":
+      return `the host of ${where} has no address`;
+    default:
+      return `${where}: ${error.message}`;
+  }
+}
+
+/** A socket's address as a person would write it. */
+export const sayAddress = (at: SocketAddress): string =>
+  at.kind === "unix" ? at.path : `tcp://${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`;

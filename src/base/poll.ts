@@ -1,0 +1,49 @@
+import type { Clock } from "./clock.ts";
+import { RotaError } from "./errors.ts";
+import { sayDuration } from "./duration.ts";
+
+/** What one look at the world showed. */
+export type Seen<T> = { done: true; value: T } | { done: false; saw: string };
+
+export const yes = <T>(value: T): Seen<T> => ({ done: true, value });
+/** `saw` says what is still missing, as a person would want to read it: "9 sessions left (lb1: 9)". */
+export const notYet = (saw: string): Seen<never> => ({ done: false, saw });
+
+export interface PollOptions<T> {
+  /** What is waited for, as the words after "waiting for": "the sessions of web3 to end". */
+  what: string;
+  /** Milliseconds between two looks. */
+  every: number;
+  /** Milliseconds until the wait is given up. The last look may end a little later. */
+  within: number;
+  clock: Clock;
+  signal: AbortSignal;
+  probe: () => Promise<Seen<T>>;
+  /** Told each time that what is seen changes, so that a person sees the wait move. */
+  onSaw?: (saw: string) => void;
+}
+
+/**
+ * The one way to wait. Looks at once, then every so often, until the probe says yes.
+ *
+ * @throws RotaError WAIT_LIMIT with what was last seen; INTERRUPTED when the signal is aborted;
+ *         whatever the probe throws, as it is.
+ */
+export async function poll<T>({ what, every, within, clock, signal, probe, onSaw }: PollOptions<T>): Promise<T> {
+  const started = clock.now();
+  let last: string | undefined;
+  for (;;) {
+    if (signal.aborted) throw new RotaError("INTERRUPTED", { problem: `stopped while waiting for ${what}` });
+    const seen = await probe();
+    if (seen.done) return seen.value;
+    if (seen.saw !== last) onSaw?.(seen.saw);
+    last = seen.saw;
+    const left = started + within - clock.now();
+    if (left <= 0) {
+      throw new RotaError("WAIT_LIMIT", {
+        problem: `waited ${sayDuration(within)} for ${what}: ${last}`,
+      });
+    }
+    await clock.sleep(Math.min(every, left), signal);
+  }
+}

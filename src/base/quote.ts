@@ -1,0 +1,18 @@
+/**
+ * One word of a POSIX shell (`/bin/sh`, POSIX.1-2017 §2.2.2), whatever is in the text.
+ *
+ * @throws RangeError for a NUL byte, which no shell word can hold.
+ */
+export function shellQuote(text: string): string {
+  if (text.includes("\0")) throw new RangeError("a shell word can't hold a NUL byte");
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Text from elsewhere (an app, a host, a balancer) made safe to print: no control characters, no escapes. */
+export function printable(text: string): string {
+  // C0 without tab, DEL, C1, and the marks that turn the direction of text (Unicode TR 36 §3.2).
+  // oxlint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) =>
+    c === "\u001b" ? "" : "\ufffd",
+  );
+}

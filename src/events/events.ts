@@ -1,0 +1,54 @@
+/**
+ * Everything that happens in a run, typed once. The board, the plain lines, `--json` and (later) the
+ * console are views of these; the journal keeps what a resume needs.
+ */
+import type { ErrorCode } from "../base/errors.ts";
+
+/** The steps of a rotation: one vocabulary for code, journal, events, board and docs. */
+export const stepNames = ["survey", "drain", "settle", "upgrade", "restart", "check", "ready"] as const;
+export type StepName = (typeof stepNames)[number];
+
+/** How a command on a node ended. `unknown`: the wire broke before the answer, so the world must be asked again. */
+export type Outcome =
+  | { kind: "done" }
+  | { kind: "failed"; why: string }
+  | { kind: "unknown"; why: string };
+
+export interface OutputLine {
+  stream: "stdout" | "stderr";
+  /** One line, printable, without its newline. */
+  text: string;
+}
+
+/** How a node's trip ended: back in rotation; untouched (as found); left out of rotation; kept out as it was found. */
+export type NodeEnd = "back" | "as found" | "out" | "kept out";
+
+export type RunEnd = "done" | "failed" | "interrupted" | "refused";
+
+export type CommandName = "deploy" | "rotate" | "drain" | "ready";
+
+export type Event = { at: string } & EventBody;
+
+export type EventBody =
+  | {
+      type: "run started";
+      run: string;
+      command: CommandName;
+      fleet: string;
+      by: string;
+      reason: string | undefined;
+      set: Record<string, string>;
+      nodes: string[];
+      leftAlone: { node: string; why: string }[];
+    }
+  | { type: "batch started"; pool: string; batch: number; of: number; nodes: string[] }
+  | { type: "step started"; node: string; step: StepName }
+  | { type: "waiting"; node: string; step: StepName; saw: string }
+  | { type: "output"; node: string; step: StepName; stream: OutputLine["stream"]; text: string }
+  | { type: "step ended"; node: string; step: StepName; ok: boolean; ms: number; why?: string }
+  | { type: "node ended"; node: string; end: NodeEnd; ms: number; outMs: number; why?: string }
+  | { type: "notice"; node?: string; text: string }
+  | { type: "stopping"; how: "after this node" | "now" }
+  | { type: "run ended"; run: string; end: RunEnd; ms: number; code?: ErrorCode; problem?: string; left?: string; next?: string };
+
+export type Emit = (event: EventBody) => void;

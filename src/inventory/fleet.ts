@@ -1,0 +1,114 @@
+/**
+ * The fleet as rota works with it: everything resolved, every default filled in.
+ * Times are milliseconds. What the file may say is in `schema.ts`.
+ */
+export interface Fleet {
+  /** The name of the fleet: what the journal files its runs under. */
+  name: string;
+  /** The inventory's path, as the person gave it. */
+  file: string;
+  balancers: Balancer[];
+  pools: Pool[];
+}
+
+/** One HAProxy, reached at its runtime socket. */
+export interface Balancer {
+  name: string;
+  socket: SocketAddress;
+}
+
+export type SocketAddress =
+  | { kind: "unix"; path: string }
+  | { kind: "tcp"; host: string; port: number };
+
+/** Nodes that are deployed alike. */
+export interface Pool {
+  name: string;
+  /** Names of the balancers that serve this pool. */
+  balancers: string[];
+  /** HAProxy backends; absent means every backend that has the node's server. */
+  backends: string[] | undefined;
+  nodes: Node[];
+  /** Variables that a deploy must be given with --set. */
+  needs: string[];
+  /** The limit of the wait for sessions to end. */
+  drain: { within: number };
+  /** Commands for /bin/sh; absent means that there is nothing to do in that step. */
+  upgrade: string | undefined;
+  restart: Restart;
+  check: Check;
+  ready: { proof: Proof };
+  rollout: Rollout;
+  limits: Limits;
+}
+
+/** A restart is a command, proven by the process in a pid file being a new one, where the pool names it. */
+export interface Restart {
+  via: "command";
+  run: string;
+  pidfile: string | undefined;
+}
+
+/** The node's own answer to a request; `{NAME}` in url and body stands for a variable. */
+export interface Check {
+  url: string;
+  status: number;
+  /** Text that must occur in the body. */
+  body: string | undefined;
+  /** Good answers in a row. */
+  times: number;
+  within: number;
+}
+
+/** What HAProxy's own checks must show before a node takes traffic again. */
+export type Proof = "pass" | "rise" | "check";
+
+export interface Rollout {
+  batch: Share;
+  minServing: Share;
+  maxFailures: number;
+}
+
+/** A count, or a percent of a whole. */
+export type Share = { count: number } | { percent: number };
+
+export interface Limits {
+  connect: number;
+  command: number;
+  ready: number;
+  capacity: number;
+}
+
+/** A host that runs the app: a *server* in one or more backends, on every balancer. */
+export interface Node {
+  name: string;
+  /** Address or host name, for SSH and for the check. */
+  host: string;
+  /** Its name in HAProxy. */
+  server: string;
+  ssh: Ssh;
+  /** The pool's variables and the node's own, the node's winning. */
+  vars: Record<string, Variable>;
+}
+
+export interface Ssh {
+  user: string;
+  port: number;
+  /** A private key file; absent means the agent at $SSH_AUTH_SOCK. */
+  identity: string | undefined;
+  knownHosts: string;
+}
+
+/** A value in the file, or one that is read from rota's own environment when it is needed. */
+export type Variable = { value: string } | { env: string; secret: boolean };
+
+/** Balancers by name, of one pool, in the order of the file. */
+export const balancersOf = (fleet: Fleet, pool: Pool): Balancer[] =>
+  fleet.balancers.filter((balancer) => pool.balancers.includes(balancer.name));
+
+/** A share of `total`, as a whole number. Batches round down, to at least 1; min_serving rounds up. */
+export const shareOf = (share: Share, total: number, round: "down" | "up"): number => {
+  if ("count" in share) return share.count;
+  const exact = (share.percent * total) / 100;
+  return round === "up" ? Math.ceil(exact) : Math.max(1, Math.floor(exact));
+};

@@ -1,0 +1,56 @@
+import { sayDuration } from "../base/duration.ts";
+import { messageOf, RotaError } from "../base/errors.ts";
+import { printable } from "../base/quote.ts";
+import type { Node } from "../inventory/fleet.ts";
+
+/** What a person types to go to the node without rota. */
+export const sshCommand = ({ host, ssh }: Node, options = ""): string =>
+  `ssh ${options}-p ${ssh.port} ${ssh.user}@${host}`;
+
+/** "ENOENT", "ECONNREFUSED"… of an error that has one. */
+export const codeOf = (thrown: unknown): string =>
+  thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : "";
+
+const said: Record<string, string> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "the connection was cut",
+  EHOSTUNREACH: "no route to the host",
+  ENETUNREACH: "no route to its network",
+  ENOTFOUND: "name not found",
+  EAI_AGAIN: "the name server does not answer",
+  ETIMEDOUT: "no answer",
+};
+
+/** @param within Milliseconds that the connection was given. */
+export function unreachable(node: Node, thrown: unknown, within: number): RotaError {
+  const { host, ssh } = node;
+  const { problem, next } = explain(node, thrown, within);
+  return new RotaError("HOST_UNREACHABLE", {
+    problem: `${node.name} (${ssh.user}@${host}:${ssh.port}) can't be reached over SSH: ${problem}`,
+    next: next ?? `${sshCommand(node)}, which should fail in the same way; then the same command again`,
+    cause: thrown,
+  });
+}
+
+function explain(node: Node, thrown: unknown, within: number): { problem: string; next?: string } {
+  const message = printable(messageOf(thrown));
+  const phase = thrown instanceof Error && "level" in thrown ? thrown.level : undefined; // set by ssh2
+  if (phase === "client-timeout") return { problem: `no answer within ${sayDuration(within)}` };
+  if (phase === "client-authentication") return { problem: refused(node, thrown) };
+  if (message.includes("no matching key exchange")) {
+    return {
+      problem: "no key exchange in common. The host allows only post-quantum ones, or only very old ones",
+      next: `allow curve25519-sha256 in KexAlgorithms of sshd_config on ${node.name}`,
+    };
+  }
+  if (/too many authentication/i.test(message)) {
+    return { problem: message, next: "name the key to use with ssh.identity: the agent holds too many" };
+  }
+  return { problem: said[codeOf(thrown)] ?? message };
+}
+
+function refused({ ssh }: Node, thrown: unknown): string {
+  const agentSaid = thrown instanceof Error && thrown.cause;
+  if (agentSaid) return `no key of the agent would do (${printable(messageOf(agentSaid))})`;
+  return `${ssh.user} with ${ssh.identity ? `the key ${ssh.identity}` : "the agent's keys"} was refused`;
+}

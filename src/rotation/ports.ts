@@ -1,0 +1,158 @@
+/** What the heart needs from the rooms around it. Times are milliseconds. */
+import type { Outcome, OutputLine, StepName, NodeEnd, RunEnd, CommandName } from "../events/events.ts";
+import type { Check, Node } from "../inventory/fleet.ts";
+
+export type { Outcome, OutputLine } from "../events/events.ts";
+
+/** Where a node stands: one server line of one backend of one balancer. */
+export interface Place {
+  balancer: string;
+  backend: string;
+  server: string;
+}
+
+/** What a person or rota set: HAProxy's admin state. */
+export type AdminState = "ready" | "drain" | "maint";
+
+/** A node's server line as its balancer sees it now. */
+export interface Entry extends Place {
+  admin: AdminState;
+  weight: number;
+  /** Why load balancing sends nothing here now, if so: by a person's hand, or because checks fail. */
+  outBecause: "person" | "health" | undefined;
+  /** For people: HAProxy's own word, as UP, DOWN, DRAIN, "MAINT (via app/web1)", and the last check's text. */
+  status: string;
+  lastCheck: string;
+  sessions: number;
+  backup: boolean;
+  /** HAProxy checks it itself (not through another server that it tracks). */
+  checked: boolean;
+  /** "backend/server" that it follows; absent for most. */
+  tracks: string | undefined;
+}
+
+/** One backend of one balancer, as a whole. */
+export interface Backend {
+  balancer: string;
+  backend: string;
+  /** Servers in it, backups not counted. */
+  servers: number;
+  /** Of these, the ones that take traffic now. */
+  serving: number;
+  /** Who doesn't, and why, for people: "web3 DRAIN". */
+  absent: string[];
+}
+
+/** What every balancer showed at one look. */
+export interface Survey {
+  entries: Entry[];
+  backends: Backend[];
+}
+
+/** What one place does at this moment. */
+export interface Activity extends Place {
+  /** HAProxy's worker: another one knows nothing of what the one before was told. */
+  process: number;
+  /** No new request can be balanced to it. */
+  out: boolean;
+  status: string;
+  sessions: number;
+  queued: number;
+  total: number;
+  retried: number;
+  /** Checks: how good the last ones were, and what one pass (or `rise`) makes of it. */
+  health: { now: number; full: number; fall: number } | undefined;
+}
+
+/**
+ * The balancers, all asked at once. @throws RotaError BALANCER_UNREACHABLE, BALANCER_ANSWER,
+ * BALANCER_RIGHTS or SERVER_MISSING, naming every balancer that it is true of
+ */
+export interface Balancers {
+  /** Everything on every balancer; throws one error that lists all that can't be read. */
+  survey(needs: "read" | "change"): Promise<Survey>;
+  /** These places, read afresh. */
+  look(places: Place[]): Promise<Entry[]>;
+  /** Sets the admin state everywhere at once and reads back that each took it. */
+  set(places: Place[], state: AdminState): Promise<void>;
+  /** Drain, with the health verdict taken back: only `rise` new checks bring it up. Read back. */
+  distrust(places: Place[]): Promise<void>;
+  /** Cheap: asks only about these places. */
+  watch(places: Place[]): Promise<Activity[]>;
+  /** The backends of these places, counted now. */
+  capacity(places: Place[]): Promise<Backend[]>;
+}
+
+export interface CommandOptions {
+  /** Reach the command as environment, never as text in the command. */
+  variables: Record<string, string>;
+  /** Milliseconds. A command that runs longer is `unknown`: it may still be running. */
+  within: number;
+  signal: AbortSignal;
+  onOutput: (line: OutputLine) => void;
+}
+
+/** The nodes' hosts, over SSH: one connection a node, opened ahead of need, kept until it is closed. */
+export interface Hosts {
+  /** Connects, or reuses the connection if it still lives. @throws RotaError HOST_UNREACHABLE, HOST_KEY */
+  open(node: Node): Promise<void>;
+  /** Runs a script as `/bin/sh -eu`. Opens the connection if it must; never throws for what the command does. */
+  run(node: Node, script: string, options: CommandOptions): Promise<Outcome>;
+  close(node: Node): void;
+}
+
+/** One request to the node's own status page. */
+export interface Health {
+  /** @returns undefined for a good answer, else what is wrong with it: "answered 503 instead of 200" */
+  faultOf(check: Pick<Check, "url" | "status" | "body">, options: { within: number; signal: AbortSignal }): Promise<string | undefined>;
+}
+
+/** A node that is out of rotation because of us. */
+export interface Absence {
+  node: string;
+  /** `hold`: a person took it out on purpose. `run`: a rotation that has not put it back. */
+  kind: "hold" | "run";
+  run: string;
+  by: string;
+  reason: string | undefined;
+  since: Date;
+  /** A hold's end, as its owner meant it; nothing happens by itself then. */
+  until: Date | undefined;
+  /** How the places were before. */
+  found: Found[];
+}
+
+/** A place as it was found, so that it can be left so. */
+export interface Found extends Place {
+  admin: AdminState;
+  weight: number;
+}
+
+/** Who starts a run, and with what. */
+export interface RunStart {
+  command: CommandName;
+  fleet: string;
+  by: string;
+  reason: string | undefined;
+  /** Values of --set, secrets redacted. */
+  set: Record<string, string>;
+}
+
+/** Where runs are recorded, before and after each act. @throws RotaError JOURNAL when it can't be written or read */
+export interface Journal {
+  begin(start: RunStart): Promise<string>;
+  stepStarted(run: string, node: string, step: StepName): Promise<void>;
+  stepEnded(run: string, node: string, step: StepName, ok: boolean, why?: string): Promise<void>;
+  /** Written before the act that takes the node out. */
+  takenOut(fleet: string, absence: Absence): Promise<void>;
+  /** Written after the node was seen back as it was found. */
+  putBack(fleet: string, node: string): Promise<void>;
+  nodeEnded(run: string, node: string, end: NodeEnd, why?: string): Promise<void>;
+  end(run: string, end: RunEnd, message?: string): Promise<void>;
+  /** Nodes of the fleet that are out because of us, by name. */
+  absences(fleet: string): Promise<Map<string, Absence>>;
+  /** What the last deploy that put this node back was given with --set. */
+  lastSet(fleet: string, node: string): Promise<Record<string, string> | undefined>;
+  /** How long the last good rotations of the fleet took, a node: milliseconds, newest first. */
+  lastRotations(fleet: string): Promise<number[]>;
+}

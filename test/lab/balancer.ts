@@ -1,0 +1,113 @@
+import { execFile } from "node:child_process";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { notYet, yes } from "../../src/base/poll.ts";
+import { freePorts } from "./addresses.ts";
+import { ask } from "./ask.ts";
+import { haproxyConfig, type BalancerPlan } from "./haproxy-config.ts";
+import { childrenOf, runs, signal, type Processes } from "./processes.ts";
+import { waitFor } from "./wait.ts";
+
+/** A real HAProxy, with a master and a worker. */
+export interface LabBalancer {
+  name: string;
+  /** Of the HTTP frontend. */
+  url: string;
+  adminSocket: string;
+  operatorSocket: string;
+  userSocket: string;
+  masterSocket: string;
+  /** The runtime socket on TCP, at admin level. */
+  tcp: { host: string; port: number };
+  /** What it runs with; a change takes effect at a reload. */
+  configFile: string;
+  /** Of the master. */
+  pid: number;
+  /** The answer to one line on the admin socket. */
+  ask(line: string): Promise<string>;
+  /** Resolves when the new worker answers on the admin socket. */
+  reload(): Promise<void>;
+  /** Ends master and workers at once, as a crash does. */
+  kill(): void;
+  /** Starts it again after `kill`. */
+  start(): Promise<void>;
+  /** Stops the workers where they are; connections to it hang. */
+  freeze(): void;
+  thaw(): void;
+}
+
+export interface BalancerOptions {
+  name: string;
+  /** Its own loopback address. */
+  address: string;
+  /** Of the lab; it makes one of its own in there. */
+  folder: string;
+  haproxyBinary: string;
+  plan: Omit<BalancerPlan, "http" | "tcp" | "adminSocket" | "operatorSocket" | "userSocket">;
+  processes: Processes;
+}
+
+export async function startBalancer(options: BalancerOptions): Promise<LabBalancer> {
+  const { name, address, haproxyBinary, processes } = options;
+  const folder = join(options.folder, name);
+  await mkdir(folder);
+  const [httpPort = 0, tcpPort = 0] = await freePorts(2, [address]);
+  const sockets = {
+    adminSocket: join(folder, "admin.sock"),
+    operatorSocket: join(folder, "operator.sock"),
+    userSocket: join(folder, "user.sock"),
+  };
+  const [configFile, masterSocket] = [join(folder, "haproxy.cfg"), join(folder, "master.sock")];
+  const [http, tcp] = [`${address}:${httpPort}`, `${address}:${tcpPort}`];
+  await writeFile(configFile, haproxyConfig({ ...options.plan, ...sockets, http, tcp }));
+  await validate(haproxyBinary, configFile);
+
+  const workers = (): number[] => childrenOf(balancer.pid);
+  const log = join(folder, "haproxy.log");
+  const balancer: LabBalancer = {
+    name,
+    url: `http://${http}`,
+    ...sockets,
+    masterSocket,
+    tcp: { host: address, port: tcpPort },
+    configFile,
+    pid: 0,
+    ask: (line) => ask(sockets.adminSocket, line),
+    async start() {
+      const args = ["-W", "-S", `${masterSocket},mode,600`, "-f", configFile];
+      balancer.pid = await processes.start(haproxyBinary, args, log);
+      await otherWorker(balancer, undefined, log);
+    },
+    async reload() {
+      const before = await workerThatAnswers(balancer);
+      signal(balancer.pid, "SIGUSR2");
+      await otherWorker(balancer, before, log);
+    },
+    kill: () => [balancer.pid, ...workers()].forEach((pid) => signal(pid, "SIGKILL")),
+    freeze: () => workers().forEach((pid) => signal(pid, "SIGSTOP")),
+    thaw: () => workers().forEach((pid) => signal(pid, "SIGCONT")),
+  };
+  await balancer.start();
+  return balancer;
+}
+
+async function validate(haproxyBinary: string, configFile: string): Promise<void> {
+  await promisify(execFile)(haproxyBinary, ["-c", "-f", configFile]).catch((error: { stderr?: string }) => {
+    throw new Error(`HAProxy does not accept ${configFile}:\n${error.stderr ?? ""}`, { cause: error });
+  });
+}
+
+/** Waits until a worker answers that is not the one from before. */
+const otherWorker = (balancer: LabBalancer, before: string | undefined, log: string): Promise<string> =>
+  waitFor(`a new worker of ${balancer.name}`, 10_000, async () => {
+    if (!runs(balancer.pid)) throw new Error(`${balancer.name} has ended:\n${await readFile(log, "utf8")}`);
+    const worker = await workerThatAnswers(balancer);
+    return worker && worker !== before ? yes(worker) : notYet(`none yet, see ${log}`);
+  });
+
+/** Its process id, as it says itself. */
+async function workerThatAnswers(balancer: LabBalancer): Promise<string | undefined> {
+  const info = await balancer.ask("show info").catch(() => "");
+  return /^Pid: (\d+)$/m.exec(info)?.[1];
+}

@@ -1,0 +1,72 @@
+import { writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { stringify } from "yaml";
+import type { LabBalancer } from "./balancer.ts";
+import type { LabNode } from "./node.ts";
+
+/** A part of an inventory, to be laid over the lab's own. A key that is given as undefined goes. */
+export type Overrides = { [key: string]: unknown };
+
+export interface Site {
+  folder: string;
+  balancers: LabBalancer[];
+  nodes: LabNode[];
+  identity: string;
+  knownHosts: string;
+}
+
+/** Writes an inventory of the whole lab; the overrides are of the pool `web`, and of the rest of the file. */
+export async function writeInventory(
+  path: string,
+  site: Site,
+  pool: Overrides = {},
+  rest: Overrides = {},
+): Promise<string> {
+  const inventory = merged(merged(inventoryOf(site), { pools: { web: pool } }), rest);
+  await writeFile(path, stringify(inventory));
+  return path;
+}
+
+const inventoryOf = (site: Site): Overrides => ({
+  fleet: "lab",
+  balancers: Object.fromEntries(
+    site.balancers.map((balancer, at) => [balancer.name, addressOf(balancer, at)]),
+  ),
+  ssh: { user: userInfo().username, identity: site.identity, known_hosts: site.knownHosts },
+  pools: {
+    web: {
+      nodes: Object.fromEntries(site.nodes.map((node) => [node.name, entryOf(node)])),
+      needs: ["RELEASE"],
+      upgrade: 'cd "$NODE_HOME" && ./switch-release "$RELEASE"',
+      restart: { via: "command", run: 'cd "$NODE_HOME" && ./appctl restart' },
+      check: {
+        url: `http://{host}:${site.nodes[0]?.appPort}/_status`,
+        body: '"release": "{RELEASE}"',
+        times: 2,
+      },
+      rollout: { batch: 1 },
+    },
+  },
+});
+
+/** Every second one by TCP, so that both ways are used. */
+const addressOf = ({ adminSocket, tcp }: LabBalancer, at: number): string =>
+  at % 2 === 0 ? `unix:${adminSocket}` : `tcp://${tcp.host}:${tcp.port}`;
+
+const entryOf = ({ host, sshPort, pidFile }: LabNode): Overrides => ({
+  host,
+  ssh: { port: sshPort },
+  vars: { APP_PID: pidFile },
+});
+
+function merged(base: Overrides, over: Overrides): Overrides {
+  const result = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const below = result[key];
+    result[key] = isMap(below) && isMap(value) ? merged(below, value) : value;
+  }
+  return result;
+}
+
+const isMap = (value: unknown): value is Overrides =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,0 +1,138 @@
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { notYet, yes } from "../../src/base/poll.ts";
+import { runs, type Processes } from "./processes.ts";
+import { makeKey } from "./ssh-keys.ts";
+import { startSshd, type Sshd } from "./sshd.ts";
+import { waitFor } from "./wait.ts";
+
+/** A host of the lab: an address, a folder, an sshd, and the app under gunicorn. */
+export interface LabNode {
+  name: string;
+  /** Its own loopback address. */
+  host: string;
+  appPort: number;
+  sshPort: number;
+  /** $NODE_HOME of every command that comes over SSH. */
+  folder: string;
+  hostKey: string;
+  /** Of gunicorn's master. */
+  pidFile: string;
+  statusUrl: string;
+  sshd: Sshd;
+  /** Of gunicorn's master; undefined when it does not run. */
+  pid(): Promise<number | undefined>;
+  /** What the running app says it is; undefined when it does not answer within a second. */
+  release(): Promise<string | undefined>;
+  /** What /_status answers from now on; undefined makes it honest again. */
+  setStatus(status: number | "hang" | undefined): Promise<void>;
+  /** Runs `appctl` here, without SSH. Rejects with what it says when it fails. */
+  appctl(action: "start" | "stop" | "restart"): Promise<void>;
+  /** Makes this the release that the next start runs. */
+  switchRelease(release: string): Promise<void>;
+  /** Waits until the app says that it is this release, and well. */
+  untilServes(release: string, every?: number): Promise<void>;
+}
+
+export interface NodeOptions {
+  name: string;
+  host: string;
+  appPort: number;
+  sshPort: number;
+  /** Of the lab; it makes one of its own in there. */
+  folder: string;
+  authorizedKey: string;
+  bootSeconds: number;
+  release: string;
+  processes: Processes;
+}
+
+/** gunicorn's sync workers, which never keep a connection: nobody's idle connection is cut when they end. */
+const workers = 4;
+
+export async function startNode(options: NodeOptions): Promise<LabNode> {
+  const { name, host, appPort, sshPort, processes } = options;
+  const folder = join(options.folder, name);
+  await mkdir(folder);
+  await installApp(folder, options);
+  const hostKey = await makeKey(join(folder, "ssh_host_ed25519_key"));
+  const sshd = await startSshd({ ...options, folder, hostKey, address: host, port: sshPort });
+
+  const pidFile = join(folder, "app.pid");
+  const statusUrl = `http://${host}:${appPort}/_status`;
+  const run = async (command: string, argument: string): Promise<void> => {
+    const env = { PATH: "/usr/bin:/bin", ...processes.mark };
+    await promisify(execFile)(join(folder, command), [argument], { cwd: folder, env });
+  };
+  const node: LabNode = {
+    name,
+    host,
+    appPort,
+    sshPort,
+    folder,
+    hostKey,
+    pidFile,
+    statusUrl,
+    sshd,
+    async pid() {
+      const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
+      return pid > 0 && runs(pid) ? pid : undefined;
+    },
+    release: async () => (await statusOf(statusUrl))?.release,
+    setStatus: (status) => setStatus(folder, status),
+    appctl: (action) => run("appctl", action),
+    switchRelease: (release) => run("switch-release", release),
+    untilServes: (release, every) =>
+      waitFor(
+        `${name} to serve release ${release}`,
+        60_000,
+        async () => {
+          const seen = await statusOf(statusUrl);
+          const saw = seen ? `${seen.code}, release ${seen.release}` : `no answer, see ${folder}/app.log`;
+          return seen?.code === 200 && seen.release === release ? yes(undefined) : notYet(saw);
+        },
+        every,
+      ),
+  };
+  await node.switchRelease(options.release);
+  await node.appctl("start");
+  return node;
+}
+
+async function installApp(folder: string, { name, host, appPort, bootSeconds }: NodeOptions): Promise<void> {
+  for (const file of ["app.py", "appctl", "switch-release"]) {
+    await copyFile(join(import.meta.dirname, "app", file), join(folder, file));
+  }
+  const settings = [
+    `NODE_NAME=${name}`,
+    `ADDRESS=${host}:${appPort}`,
+    `WORKERS=${workers}`,
+    `BOOT_SECONDS=${bootSeconds}`,
+  ];
+  await writeFile(join(folder, "node.env"), `${settings.join("\n")}\n`);
+}
+
+async function setStatus(folder: string, status: number | "hang" | undefined): Promise<void> {
+  const [code, hang] = [join(folder, "status-code"), join(folder, "status-hang")];
+  if (status !== "hang") await rm(hang, { force: true });
+  if (typeof status !== "number") await rm(code, { force: true });
+  if (status === "hang") await writeFile(hang, "");
+  else if (status !== undefined) await writeFile(code, `${status}`);
+}
+
+interface Status {
+  code: number;
+  release: string;
+}
+
+async function statusOf(url: string): Promise<Status | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    const release = /"release": "([^"]*)"/.exec(await response.text())?.[1] ?? "unknown";
+    return { code: response.status, release };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,81 @@
+import { once } from "node:events";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import net from "node:net";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { notYet, yes } from "../../src/base/poll.ts";
+import { runs, signal, type Processes } from "./processes.ts";
+import { waitFor } from "./wait.ts";
+
+/** The SSH server of one node. */
+export interface Sshd {
+  /** Of the listener. */
+  pid: number;
+  /** Takes connections again after `stop`. */
+  start(): Promise<void>;
+  /** New connections are refused from now on; those that are open stay. */
+  stop(): Promise<void>;
+}
+
+export interface SshdOptions {
+  address: string;
+  port: number;
+  /** Of the node. */
+  folder: string;
+  hostKey: string;
+  /** The public key that may log in. */
+  authorizedKey: string;
+  processes: Processes;
+}
+
+export async function startSshd(options: SshdOptions): Promise<Sshd> {
+  const { folder, processes } = options;
+  if (userInfo().uid === 0) await mkdir("/run/sshd", { recursive: true, mode: 0o755 }); // root's sshd insists
+  const [configFile, log] = [join(folder, "sshd_config"), join(folder, "sshd.log")];
+  await writeFile(configFile, sshdConfig(options));
+  const sshd: Sshd = {
+    pid: 0,
+    async start() {
+      sshd.pid = await processes.start("/usr/sbin/sshd", ["-D", "-e", "-f", configFile], log);
+      await waitFor("sshd to listen", 10_000, async () => {
+        if (!runs(sshd.pid)) throw new Error(`sshd has ended:\n${await readFile(log, "utf8")}`);
+        return (await listens(options)) ? yes(undefined) : notYet(`it does not, see ${log}`);
+      });
+    },
+    async stop() {
+      signal(sshd.pid, "SIGTERM");
+      await waitFor("sshd to end", 5_000, async () =>
+        runs(sshd.pid) ? notYet(`${sshd.pid} is running`) : yes(undefined),
+      );
+    },
+  };
+  await sshd.start();
+  return sshd;
+}
+
+const sshdConfig = ({ address, port, folder, hostKey, authorizedKey, processes }: SshdOptions): string => `
+ListenAddress ${address}:${port}
+HostKey ${hostKey}
+AuthorizedKeysFile ${authorizedKey}
+AuthenticationMethods publickey
+PermitRootLogin prohibit-password
+# The lab lies in the temporary folder, which others may write to.
+StrictModes no
+UsePAM no
+PidFile ${folder}/sshd.pid
+PrintMotd no
+# All nodes share one user. HOME keeps the start files of that user out of it.
+SetEnv NODE_HOME=${folder} HOME=${folder} ROTA_LAB=${processes.mark.ROTA_LAB}
+`;
+
+async function listens({ port, address }: SshdOptions): Promise<boolean> {
+  const socket = net.connect(port, address);
+  try {
+    await once(socket, "data"); // its version
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
