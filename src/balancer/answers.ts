@@ -4,7 +4,8 @@
  */
 
 /** Why an answer was not what was asked for; scripts and messages go by `kind`. */
-export type AnswerProblem = "no such server" | "no such backend" | "permission denied" | "stopping" | "not understood";
+export type AnswerProblem =
+  "no such server" | "no such backend" | "permission denied" | "stopping" | "not understood";
 
 /** HAProxy answered, but not with what was asked for. */
 export class AnswerError extends Error {
@@ -87,11 +88,14 @@ export const admin = {
   unresolved: 0x20,
 } as const;
 
-const outOfBalancing = admin.maint | admin.maintInherited | admin.drain | admin.drainInherited | admin.unresolved;
+const outOfBalancing =
+  admin.maint | admin.maintInherited | admin.drain | admin.drainInherited | admin.unresolved;
 
 /** The load balancing sends new requests here. */
 export const takesTraffic = (state: ServerState): boolean =>
-  (state.operational === 1 || state.operational === 2) && (state.admin & outOfBalancing) === 0 && state.weight > 0;
+  (state.operational === 1 || state.operational === 2) &&
+  (state.admin & outOfBalancing) === 0 &&
+  state.weight > 0;
 
 const checkEnabled = 0x04;
 
@@ -135,7 +139,9 @@ const readServerRow = (field: Fields): ServerRow => ({
   backup: field.text("bck") === "1",
   sessions: field.count("scur"),
   tracks: field.text("tracked"),
-  lastCheck: [field.text("check_status").replace(/^\* /, ""), field.text("last_chk")].filter(Boolean).join(" "),
+  lastCheck: [field.text("check_status").replace(/^\* /, ""), field.text("last_chk")]
+    .filter(Boolean)
+    .join(" "),
 });
 
 /** What one server does at this moment. */

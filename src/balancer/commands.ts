@@ -38,7 +38,9 @@ const namePattern = /^[A-Za-z0-9_.:-]{1,256}$/;
 /** @throws RangeError for a name that could end, extend or split a command (spaces, `;`, newlines, …). */
 export function checkName(name: string): string {
   if (namePattern.test(name)) return name;
-  throw new RangeError(`${JSON.stringify(name)} is not a name that HAProxy allows (letters, digits, _ . : -)`);
+  throw new RangeError(
+    `${JSON.stringify(name)} is not a name that HAProxy allows (letters, digits, _ . : -)`,
+  );
 }
 
 const path = ({ backend, server }: ServerName): string => `${checkName(backend)}/${checkName(server)}`;
@@ -75,7 +77,8 @@ export const showBackends = (backend?: string): Command<BackendRow[]> => ({
 
 /** One server, by the number that `show servers state` gives it: cheap whatever the size of the backend. Level user. */
 export const showServer = (backend: string, serverId: number): Command<Activity[]> => {
-  if (!Number.isSafeInteger(serverId) || serverId < 0) throw new RangeError(`${serverId} is not a server's number`);
+  if (!Number.isSafeInteger(serverId) || serverId < 0)
+    throw new RangeError(`${serverId} is not a server's number`);
   return { line: `show stat ${checkName(backend)} 4 ${serverId}`, read: readActivity };
 };
 

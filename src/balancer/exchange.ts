@@ -25,10 +25,18 @@ const longestAnswer = 64 * 1024 * 1024;
  * @throws NoAnswer when the socket can't be reached, is silent too long, or ends too early
  * @throws RangeError for a line above 8 KB
  */
-export function exchange(at: SocketAddress, line: string, wanted: number, within: Deadlines): Promise<string[]> {
-  if (line.length > longestLine) throw new RangeError(`a line of ${line.length} bytes is too long for HAProxy`);
+export function exchange(
+  at: SocketAddress,
+  line: string,
+  wanted: number,
+  within: Deadlines,
+): Promise<string[]> {
+  if (line.length > longestLine)
+    throw new RangeError(`a line of ${line.length} bytes is too long for HAProxy`);
   return new Promise((resolve, reject) => {
-    const socket = createConnection(at.kind === "unix" ? { path: at.path } : { host: at.host, port: at.port });
+    const socket = createConnection(
+      at.kind === "unix" ? { path: at.path } : { host: at.host, port: at.port },
+    );
     const chunks: Buffer[] = [];
     let size = 0;
     const end = (settle: () => void): void => {

@@ -4,7 +4,9 @@ import type { Command } from "./commands.ts";
 import { type Deadlines, exchange } from "./exchange.ts";
 
 /** A tuple of commands → the tuple of what their readers give. */
-type Answers<C extends readonly Command<unknown>[]> = { -readonly [K in keyof C]: C[K] extends Command<infer T> ? T : never };
+type Answers<C extends readonly Command<unknown>[]> = {
+  -readonly [K in keyof C]: C[K] extends Command<infer T> ? T : never;
+};
 
 /** HAProxy's runtime API at one socket. */
 export interface Runtime {
@@ -22,7 +24,10 @@ export interface Runtime {
  *
  * @param within milliseconds to connect and to answer
  */
-export function openRuntime(at: SocketAddress, within: Deadlines = { connect: 2_000, reply: 5_000 }): Runtime {
+export function openRuntime(
+  at: SocketAddress,
+  within: Deadlines = { connect: 2_000, reply: 5_000 },
+): Runtime {
   const oneAtATime = new PQueue({ concurrency: 1 });
   return {
     async ask(...commands) {

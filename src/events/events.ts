@@ -9,10 +9,7 @@ export const stepNames = ["survey", "drain", "settle", "upgrade", "restart", "ch
 export type StepName = (typeof stepNames)[number];
 
 /** How a command on a node ended. `unknown`: the wire broke before the answer, so the world must be asked again. */
-export type Outcome =
-  | { kind: "done" }
-  | { kind: "failed"; why: string }
-  | { kind: "unknown"; why: string };
+export type Outcome = { kind: "done" } | { kind: "failed"; why: string } | { kind: "unknown"; why: string };
 
 export interface OutputLine {
   stream: "stdout" | "stderr";
@@ -49,6 +46,15 @@ export type EventBody =
   | { type: "node ended"; node: string; end: NodeEnd; ms: number; outMs: number; why?: string }
   | { type: "notice"; node?: string; text: string }
   | { type: "stopping"; how: "after this node" | "now" }
-  | { type: "run ended"; run: string; end: RunEnd; ms: number; code?: ErrorCode; problem?: string; left?: string; next?: string };
+  | {
+      type: "run ended";
+      run: string;
+      end: RunEnd;
+      ms: number;
+      code?: ErrorCode;
+      problem?: string;
+      left?: string;
+      next?: string;
+    };
 
 export type Emit = (event: EventBody) => void;

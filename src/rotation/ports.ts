@@ -104,7 +104,10 @@ export interface Hosts {
 /** One request to the node's own status page. */
 export interface Health {
   /** @returns undefined for a good answer, else what is wrong with it: "answered 503 instead of 200" */
-  faultOf(check: Pick<Check, "url" | "status" | "body">, options: { within: number; signal: AbortSignal }): Promise<string | undefined>;
+  faultOf(
+    check: Pick<Check, "url" | "status" | "body">,
+    options: { within: number; signal: AbortSignal },
+  ): Promise<string | undefined>;
 }
 
 /** A node that is out of rotation because of us. */

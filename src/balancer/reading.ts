@@ -1,0 +1,50 @@
+/** From HAProxy's rows to what the rotation works with. Pure. */
+import type { AdminState, Backend, Entry } from "../rotation/ports.ts";
+import { type BackendRow, type ServerRow, type ServerState, admin, takesTraffic } from "./answers.ts";
+
+const person = admin.maint | admin.maintInherited | admin.drain | admin.drainInherited;
+
+/** By whose will load balancing leaves this server out. A 404 page (stopping) and weight 0 are a person's doing. */
+function outBecause(state: ServerState): Entry["outBecause"] {
+  if ((state.admin & person) !== 0 || state.weight === 0 || state.operational === 3) return "person";
+  return takesTraffic(state) ? undefined : "health";
+}
+
+function adminState(state: ServerState): AdminState {
+  if (state.admin & admin.maint) return "maint";
+  return state.admin & admin.drain ? "drain" : "ready";
+}
+
+/** Joins both answers by name; a server that only one of them has came or went in between, and is left out. */
+export function entriesOf(balancer: string, states: ServerState[], rows: ServerRow[]): Entry[] {
+  const rowOf = new Map(rows.map((row) => [`${row.backend}/${row.server}`, row]));
+  return states.flatMap((state) => {
+    const row = rowOf.get(`${state.backend}/${state.server}`);
+    if (!row) return [];
+    return {
+      balancer,
+      backend: state.backend,
+      server: state.server,
+      admin: adminState(state),
+      weight: state.weight,
+      outBecause: outBecause(state),
+      status: row.status,
+      lastCheck: row.lastCheck,
+      sessions: row.sessions,
+      backup: row.backup,
+      checked: state.checked && row.tracks === "",
+      tracks: row.tracks || undefined,
+    };
+  });
+}
+
+export function backendsOf(balancer: string, entries: Entry[], rows: BackendRow[]): Backend[] {
+  return rows.flatMap(({ backend, serving }) => {
+    const servers = entries.filter((entry) => entry.backend === backend && !entry.backup);
+    if (servers.length === 0) return [];
+    const absent = servers
+      .filter((entry) => entry.outBecause)
+      .map((entry) => `${entry.server} ${entry.status}`);
+    return { balancer, backend, servers: servers.length, serving, absent };
+  });
+}

@@ -1,0 +1,114 @@
+import { poll, notYet, yes } from "../base/poll.ts";
+import { RotaError } from "../base/errors.ts";
+import type { Activity, AdminState, Entry, Found, Place } from "./ports.ts";
+import { whileUnanswered } from "./quiet.ts";
+import type { Trip, World } from "./world.ts";
+
+/**
+ * Back as it was found, and into rotation only with a fresh pass of HAProxy's own checks: leaving maint
+ * straight to ready gives a server traffic before any check has seen it.
+ */
+export async function putBack(trip: Trip, world: World): Promise<void> {
+  const back = trip.found.filter((place) => place.admin === "ready");
+  if (back.length > 0) await prove(trip, back, world);
+  trip.reached = "proven";
+  await leaveAsFound(trip, world);
+  await world.journal.putBack(world.fleet, trip.node.name);
+}
+
+/** Exactly what was found: the admin state by us, the weight never touched, both read back. */
+export async function leaveAsFound(trip: Trip, { balancers, emit }: World): Promise<void> {
+  for (const state of ["maint", "drain", "ready"] satisfies AdminState[]) {
+    const places = trip.found.filter((place) => place.admin === state);
+    if (places.length > 0) await balancers.set(places, state);
+  }
+  for (const entry of await balancers.look(trip.found)) {
+    const before = trip.found.find((place) => samePlace(place, entry));
+    if (!before || before.weight === entry.weight) continue;
+    const text = `${sayPlace(entry)} has weight ${entry.weight}, and had ${before.weight} when the node left; rota did not change it`;
+    emit({ type: "notice", node: trip.node.name, text });
+  }
+}
+
+/** Waits, drained, until every balancer's own checks have passed anew. */
+async function prove(trip: Trip, back: Found[], world: World): Promise<void> {
+  const { balancers, clock, now, emit } = world;
+  const node = trip.node.name;
+  const entries = await balancers.look(back);
+  const checked = trip.pool.ready.proof === "check" ? [] : entries.filter((entry) => entry.checked);
+  sayUnchecked(trip, entries, world);
+  await startProof(trip, entries, checked, world);
+  if (checked.length === 0) return;
+  await poll({
+    what: `a fresh passing check of ${node} on every balancer`,
+    every: 25,
+    within: trip.pool.limits.ready,
+    clock,
+    signal: now,
+    probe: () =>
+      whileUnanswered(async () => {
+        const seen = await balancers.watch(checked);
+        const forgotten = seen.filter((at) => !at.out);
+        if (forgotten.length > 0) {
+          // A reload forgot the drain: the proof starts anew, from a state that we know.
+          emit({
+            type: "notice",
+            node,
+            text: `${forgotten.map(sayPlace).join(", ")} was reloaded; told again`,
+          });
+          await startProof(trip, entries, checked, world);
+        }
+        const unproven = seen.filter((at) => !isProven(at));
+        return unproven.length === 0 ? yes(undefined) : notYet(unproven.map(sayUnproven).join(", "));
+      }),
+    onSaw: (saw) => emit({ type: "waiting", node, step: "ready", saw }),
+  }).catch((thrown: unknown) => {
+    if (!(thrown instanceof RotaError && thrown.code === "WAIT_LIMIT")) throw thrown;
+    const next =
+      "see the status page as HAProxy asks for it: its check may use another path, host or port than check.url";
+    throw new RotaError("WAIT_LIMIT", { problem: thrown.message, next, cause: thrown });
+  });
+}
+
+/**
+ * Through maint to drain: there HAProxy starts at "just up", and one more pass makes it full. Where full is
+ * no more than just up (`fall 1`), or `rise` is wanted, the verdict is taken back first.
+ */
+async function startProof(
+  { pool }: Trip,
+  entries: Entry[],
+  checked: Entry[],
+  { balancers }: World,
+): Promise<void> {
+  const notInMaint = entries.filter((entry) => entry.admin !== "maint");
+  if (notInMaint.length > 0) await balancers.set(notInMaint, "maint");
+  const health = await balancers.watch(checked);
+  const byRise = checked.filter((_, i) => pool.ready.proof === "rise" || health[i]?.health?.fall === 1);
+  const byPass = entries.filter((entry) => !byRise.includes(entry));
+  await Promise.all([
+    byPass.length > 0 ? balancers.set(byPass, "drain") : undefined,
+    byRise.length > 0 ? balancers.distrust(byRise) : undefined,
+  ]);
+}
+
+const isProven = ({ status, health }: Activity): boolean =>
+  status.startsWith("DRAIN") && health !== undefined && health.now >= health.full;
+
+const sayUnproven = (at: Activity): string =>
+  `${sayPlace(at)}: ${at.status}, check ${at.health?.now ?? 0} of ${at.health?.full ?? 0}`;
+
+/** A server without checks of its own is proven by the node's check alone, and that is said. */
+function sayUnchecked(trip: Trip, entries: Entry[], { emit }: World): void {
+  const followed = new Set(entries.map((entry) => `${entry.balancer} ${entry.backend}/${entry.server}`));
+  const blind = entries.filter(
+    (entry) => !entry.checked && !followed.has(`${entry.balancer} ${entry.tracks ?? ""}`),
+  );
+  if (blind.length === 0) return;
+  const text = `${blind.map(sayPlace).join(", ")}: HAProxy runs no check there; the node's own check is the proof`;
+  emit({ type: "notice", node: trip.node.name, text });
+}
+
+export const sayPlace = ({ balancer, backend, server }: Place): string => `${balancer}/${backend}/${server}`;
+
+export const samePlace = (a: Place, b: Place): boolean =>
+  a.balancer === b.balancer && a.backend === b.backend && a.server === b.server;

@@ -1,0 +1,29 @@
+import { leave, survey } from "./leave.ts";
+import { putBack } from "./back.ts";
+import { restart, untilHealthy, upgrade } from "./host.ts";
+import { untilQuiet } from "./quiet.ts";
+import { type Trip, type World, step } from "./world.ts";
+
+/** One node's trip: out, upgraded, restarted, proven, back. What happens when a step fails is in `rollout.ts`. */
+export async function rotateNode(trip: Trip, world: World): Promise<void> {
+  await step(trip, "survey", world, () => survey(trip, world));
+  await step(trip, "drain", world, () => leave(trip, world));
+  await step(trip, "settle", world, () => untilQuiet(trip, world));
+  await step(trip, "upgrade", world, () => upgrade(trip, world));
+  await step(trip, "restart", world, () => restart(trip, world));
+  await step(trip, "check", world, () => untilHealthy(trip, world));
+  await step(trip, "ready", world, () => putBack(trip, world));
+}
+
+/** Out by hand: the same steps as far as they go. */
+export async function drainNode(trip: Trip, world: World): Promise<void> {
+  await step(trip, "survey", world, () => survey(trip, world));
+  await step(trip, "drain", world, () => leave(trip, world));
+  await step(trip, "settle", world, () => untilQuiet(trip, world));
+}
+
+/** Back by hand: proven first. */
+export async function readyNode(trip: Trip, world: World): Promise<void> {
+  await step(trip, "check", world, () => untilHealthy(trip, world));
+  await step(trip, "ready", world, () => putBack(trip, world));
+}

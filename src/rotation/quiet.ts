@@ -1,0 +1,102 @@
+import type { Clock } from "../base/clock.ts";
+import { RotaError } from "../base/errors.ts";
+import { type Seen, notYet, poll, yes } from "../base/poll.ts";
+import type { Activity } from "./ports.ts";
+import type { Trip, World } from "./world.ts";
+
+/**
+ * How long a node must show nothing before it counts as idle. HAProxy's answer to `drain` is no barrier:
+ * a thread that chose the server just before may still send a request, measured up to 16 ms later.
+ */
+const window = 250;
+const samples = 3;
+/** A request whose connection is tried again is in no counter for up to three pauses of a second. */
+const retryPause = 5_000;
+
+/** Waits until no balancer has a session, a queue or a new request for the node, for a whole window. */
+export async function untilQuiet(trip: Trip, world: World): Promise<void> {
+  const { balancers, clock, now, emit } = world;
+  const node = trip.node.name;
+  const quiet = quietFor(clock);
+  await poll({
+    what: `the sessions of ${node} to end`,
+    every: 25,
+    within: trip.pool.drain.within,
+    clock,
+    signal: now,
+    probe: () =>
+      whileUnanswered(async () => {
+        const seen = await balancers.watch(trip.places);
+        const forgotten = seen.filter((at) => !at.out);
+        if (forgotten.length > 0) await tellAgain(trip, world, forgotten);
+        return quiet(seen);
+      }),
+    onSaw: (saw) => emit({ type: "waiting", node, step: "settle", saw }),
+  });
+}
+
+/** A balancer that was reloaded forgot the drain: it is told again, and the window starts anew. */
+async function tellAgain({ node }: Trip, { balancers, emit }: World, forgotten: Activity[]): Promise<void> {
+  const where = forgotten.map((at) => `${at.balancer}/${at.backend} (${at.status})`).join(", ");
+  emit({ type: "notice", node: node.name, text: `${where} no longer has ${node.name} out; told again` });
+  await balancers.set(forgotten, "drain");
+}
+
+/** A lost answer is unknown, not a failure: we look again until the wait's own end. */
+export async function whileUnanswered<T>(look: () => Promise<Seen<T>>): Promise<Seen<T>> {
+  try {
+    return await look();
+  } catch (thrown) {
+    if (thrown instanceof RotaError && thrown.code === "BALANCER_UNREACHABLE") return notYet(thrown.message);
+    throw thrown;
+  }
+}
+
+/** Judges one look after the other: quiet only after a whole window without anything new. */
+export function quietFor(clock: Clock): (seen: Activity[]) => Seen<undefined> {
+  let since = clock.now();
+  let looks = 0;
+  let retriedAt = -Infinity;
+  let before: Activity[] | undefined;
+  return (seen) => {
+    const earlier = before;
+    before = seen;
+    if (earlier && sum(seen, "retried") > sum(earlier, "retried")) retriedAt = clock.now();
+    const busy = seen.some((at) => at.sessions > 0 || at.queued > 0 || !at.out);
+    if (busy || !earlier || changed(earlier, seen)) {
+      since = clock.now();
+      looks = 1;
+      return notYet(busy ? sayBusy(seen) : "a quiet moment, watched for a while");
+    }
+    looks += 1;
+    if (clock.now() - retriedAt < retryPause) return notYet("a request that is being tried again");
+    return looks >= samples && clock.now() - since >= window
+      ? yes(undefined)
+      : notYet("a quiet moment, watched for a while");
+  };
+}
+
+const changed = (earlier: Activity[], seen: Activity[]): boolean =>
+  seen.some((at, i) => at.total !== earlier[i]?.total || at.process !== earlier[i].process);
+
+const sum = (seen: Activity[], what: "sessions" | "queued" | "retried"): number =>
+  seen.reduce((total, at) => total + at[what], 0);
+
+/** "9 sessions left (lb1: 6, lb2: 3), 2 queued" */
+function sayBusy(seen: Activity[]): string {
+  const sessions = sum(seen, "sessions");
+  const balancers = [...new Set(seen.map((at) => at.balancer))];
+  const by = balancers.map(
+    (name) =>
+      [
+        name,
+        sum(
+          seen.filter((at) => at.balancer === name),
+          "sessions",
+        ),
+      ] as const,
+  );
+  const where = by.filter(([, count]) => count > 0).map(([name, count]) => `${name}: ${count}`);
+  const queued = sum(seen, "queued");
+  return `${sessions} session${sessions === 1 ? "" : "s"} left${where.length ? ` (${where.join(", ")})` : ""}${queued ? `, ${queued} queued` : ""}`;
+}

@@ -1,0 +1,90 @@
+import type PQueue from "p-queue";
+import type { Clock } from "../base/clock.ts";
+import { RotaError, messageOf } from "../base/errors.ts";
+import type { Redact } from "../base/redact.ts";
+import type { Emit, StepName } from "../events/events.ts";
+import type { Node, Pool } from "../inventory/fleet.ts";
+import type { Absence, Balancers, Entry, Found, Health, Hosts, Journal, Place } from "./ports.ts";
+
+/** What a run acts on and answers to. */
+export interface World {
+  run: string;
+  fleet: string;
+  by: string;
+  reason: string | undefined;
+  balancers: Balancers;
+  hosts: Hosts;
+  health: Health;
+  journal: Journal;
+  clock: Clock;
+  emit: Emit;
+  /** Asked for once: finish the node in hand, start no other. */
+  afterThisNode: AbortSignal;
+  /** Asked for twice: waits end, no further act; only what is proven goes back. */
+  now: AbortSignal;
+  /** One node at a time through the capacity guard: two must not count on the same spare. */
+  leaving: PQueue;
+  /** Past the capacity guard; a person said so. */
+  force: boolean;
+}
+
+/** Why a node takes part: it serves; checks fail on it; our own run left it out; a person keeps it out. */
+export type Standing = "serving" | "down" | "ours" | "held";
+
+/** One node on its way through a rotation. */
+export interface Trip {
+  node: Node;
+  pool: Pool;
+  places: Place[];
+  standing: Standing;
+  /** As the balancers showed them last. */
+  entries: Entry[];
+  /** How its places were found, and are to be left. */
+  found: Found[];
+  /** Set for a drain by hand: the node stays out until its owner ends the hold. */
+  hold: { until: Date | undefined } | undefined;
+  /** Something is to be done on the node itself. */
+  hostNeeded: boolean;
+  absence: Absence | undefined;
+  /** Variables of the node's commands and of its check. */
+  variables: Record<string, string>;
+  /** The upgrade's commands; absent for a rotation without one. */
+  upgrade: string | undefined;
+  /** How far it came: this decides how it may be left when something fails. */
+  reached: "untouched" | "drained" | "changed" | "proven";
+  /** The process before the restart, where the pool names a pid file. */
+  process: string | undefined;
+  /** When it was drained: milliseconds of the clock. */
+  outSince: number | undefined;
+  /** The last lines that its commands printed. */
+  lastLines: string[];
+  /** Takes the pool's secrets out of what is shown. */
+  redact: Redact;
+}
+
+/**
+ * One step of one node: in the journal before and after, told as events, its failure named.
+ * Nothing is begun once a person asked to stop now.
+ */
+export async function step(
+  trip: Trip,
+  name: StepName,
+  { run, journal, emit, clock, now }: World,
+  act: () => Promise<void>,
+): Promise<void> {
+  const node = trip.node.name;
+  if (now.aborted) throw new RotaError("INTERRUPTED", { problem: `stopped before ${name}` });
+  await journal.stepStarted(run, node, name);
+  emit({ type: "step started", node, step: name });
+  const started = clock.now();
+  try {
+    await act();
+  } catch (thrown) {
+    const why = messageOf(thrown);
+    emit({ type: "step ended", node, step: name, ok: false, ms: clock.now() - started, why });
+    await journal.stepEnded(run, node, name, false, why);
+    throw thrown;
+  }
+  await journal.stepEnded(run, node, name, true);
+  emit({ type: "step ended", node, step: name, ok: true, ms: clock.now() - started });
+}
