@@ -17,9 +17,7 @@ export interface Balancer {
   socket: SocketAddress;
 }
 
-export type SocketAddress =
-  | { kind: "unix"; path: string }
-  | { kind: "tcp"; host: string; port: number };
+export type SocketAddress = { kind: "unix"; path: string } | { kind: "tcp"; host: string; port: number };
 
 /** Nodes that are deployed alike. */
 export interface Pool {

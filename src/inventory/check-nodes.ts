@@ -1,0 +1,124 @@
+/** Names, addresses and ranges of nodes, and which of them HAProxy couldn't tell apart. */
+import type { Draft, Entry } from "./draft.ts";
+import { badName, namePattern, shown } from "./names.ts";
+import type { Finding, Path } from "./problems.ts";
+import { type Expanded, expand, withoutRange } from "./ranges.ts";
+import { isHost } from "./socket.ts";
+
+/** One entry of `nodes`, as far as it can be understood. */
+interface DraftNode extends Entry {
+  pool: Path;
+  /** Where its address stands. */
+  hostPath: Path;
+  host: string | undefined;
+  server: string | undefined;
+}
+
+interface Placed {
+  name: string;
+  server: string;
+  from: DraftNode;
+}
+
+export function checkNodes(draft: Draft): Finding[] {
+  const seen: Seen = { draft, byName: new Map(), byServer: new Map() };
+  return draft
+    .entries(["pools"])
+    .flatMap((pool) =>
+      draft.entries([...pool.path, "nodes"]).map((entry) => draftNode(draft, pool.path, entry)),
+    )
+    .flatMap((node) => checkNode(node, seen));
+}
+
+interface Seen {
+  draft: Draft;
+  byName: Map<string, Placed>;
+  byServer: Map<string, Placed[]>;
+}
+
+function draftNode(draft: Draft, pool: Path, entry: Entry): DraftNode {
+  const bare = typeof entry.value === "string";
+  const hostPath = bare ? entry.path : [...entry.path, "host"];
+  const [host, server] = [draft.at(hostPath), draft.at([...entry.path, "server"])];
+  return {
+    ...entry,
+    pool,
+    hostPath,
+    host: typeof host === "string" ? host : undefined,
+    server: typeof server === "string" ? server : undefined,
+  };
+}
+
+function checkNode(node: DraftNode, seen: Seen): Finding[] {
+  if (node.host === undefined) return checkKey(node);
+  const expansion = expand(node.key, node.host);
+  if ("problem" in expansion) return [{ path: node.path, on: "key", text: expansion.problem }];
+  return [
+    ...checkKey(node),
+    ...checkHosts(node, expansion.nodes),
+    ...checkServer(node, expansion.nodes),
+    ...checkTwice(node, expansion.nodes, seen),
+  ];
+}
+
+const checkKey = ({ key, path }: DraftNode): Finding[] =>
+  namePattern.test(withoutRange(key)) ? [] : [{ path, on: "key", text: badName(key) }];
+
+function checkHosts({ hostPath }: DraftNode, nodes: Expanded[]): Finding[] {
+  const wrong = nodes.find(({ host }) => !isHost(host))?.host;
+  if (wrong === undefined || wrong.trim() === "") return []; // an empty one is a fault of shape
+  const [, host = "", port] = /^([^:]+):(\d+)$/.exec(wrong) ?? [];
+  const text = isHost(host)
+    ? `${shown(wrong)} holds a port; write { host: ${host}, ssh: { port: ${port} } }`
+    : `${shown(wrong)} is not a host's name or address`;
+  return [{ path: hostPath, on: "value", text }];
+}
+
+const checkServer = ({ path, server }: DraftNode, nodes: Expanded[]): Finding[] =>
+  server === undefined || nodes.length === 1
+    ? []
+    : [
+        {
+          path: [...path, "server"],
+          on: "value",
+          text: "a range of nodes can't share one server; write them one by one",
+        },
+      ];
+
+/** Tells only the first of a range: the others have the same reason. */
+function checkTwice(node: DraftNode, nodes: Expanded[], seen: Seen): Finding[] {
+  for (const { name } of nodes) {
+    const twin = seen.byName.get(name);
+    if (twin) return [sameName(node, name, twin, seen.draft)];
+    const placed: Placed = { name, server: node.server ?? name, from: node };
+    seen.byName.set(name, placed);
+    const rival = (seen.byServer.get(placed.server) ?? []).find((other) => meet(other, placed, seen.draft));
+    if (rival && nodes.length > 1 && node.server !== undefined) return []; // told by checkServer
+    if (rival) return [sameServer(placed, rival, seen.draft)];
+    seen.byServer.set(placed.server, [...(seen.byServer.get(placed.server) ?? []), placed]);
+  }
+  return [];
+}
+
+const sameName = (node: DraftNode, name: string, twin: Placed, draft: Draft): Finding => ({
+  path: node.path,
+  on: "key",
+  text: `${shown(name)} is here twice; first on line ${draft.lineOf(twin.from.path)}`,
+});
+
+const sameServer = ({ name, server, from }: Placed, rival: Placed, draft: Draft): Finding => ({
+  path: from.server === undefined ? from.path : [...from.path, "server"],
+  on: from.server === undefined ? "key" : "value",
+  text:
+    `${name} and ${rival.name} (line ${draft.lineOf(rival.from.path)}) are the same server ${shown(server)} ` +
+    "in the same backends",
+});
+
+/** Whether two nodes can stand in one backend of one balancer. A pool that names none is in all of them. */
+function meet(a: Placed, b: Placed, draft: Draft): boolean {
+  if (a.from.pool === b.from.pool) return true;
+  return ["balancers", "backends"].every((key) => {
+    const [ofA, ofB] = [draft.texts([...a.from.pool, key]), draft.texts([...b.from.pool, key])];
+    return !ofA || !ofB || ofA.some((name) => ofB.includes(name));
+  });
+}

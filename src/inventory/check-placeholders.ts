@@ -1,0 +1,59 @@
+/** Whether each `{NAME}` of a pool's check will have a value, and whether the url is one. */
+import type { Draft } from "./draft.ts";
+import { nearest } from "./near.ts";
+import { fill, ownPlaceholders, placeholdersIn } from "./placeholders.ts";
+import type { Finding, Path } from "./problems.ts";
+
+export function checkPlaceholders(draft: Draft, pool: Path): Finding[] {
+  const known = knownIn(draft, pool);
+  return ["url", "body"].flatMap((key) => {
+    const path = [...pool, "check", key];
+    const template = draft.at(path);
+    if (typeof template !== "string") return [];
+    const faults = placeholdersIn(template).flatMap((name) => unknown(name, known));
+    if (key === "url" && !isUrl(template)) faults.push("is not a URL");
+    return faults.map((text): Finding => ({ path, on: "value", text }));
+  });
+}
+
+interface Known {
+  everywhere: string[];
+  /** The variables of each node itself, by its key. */
+  perNode: Map<string, string[]>;
+}
+
+const keysAt = (draft: Draft, path: Path): string[] => draft.entries(path).map(({ key }) => key);
+
+function knownIn(draft: Draft, pool: Path): Known {
+  const nodes = draft.entries([...pool, "nodes"]);
+  return {
+    everywhere: [
+      ...ownPlaceholders,
+      ...(draft.texts([...pool, "needs"]) ?? []),
+      ...keysAt(draft, [...pool, "vars"]),
+    ],
+    perNode: new Map(nodes.map(({ key, path }) => [key, keysAt(draft, [...path, "vars"])])),
+  };
+}
+
+function unknown(name: string, { everywhere, perNode }: Known): string[] {
+  if (everywhere.includes(name)) return [];
+  const without = [...perNode].filter(([, vars]) => !vars.includes(name)).map(([node]) => node);
+  if (perNode.size > 0 && without.length === 0) return [];
+  if (without.length < perNode.size) {
+    const others = without.length > 1 ? ` and ${without.length - 1} more` : "";
+    return [`{${name}} is not known for ${without[0]}${others}; add it to their vars, or to the pool's`];
+  }
+  const meant = nearest(name, everywhere);
+  const hint = meant
+    ? `did you mean {${meant}}?`
+    : `known: ${everywhere.map((word) => `{${word}}`).join(", ")}`;
+  return [`{${name}} is not known here; ${hint}`];
+}
+
+/** With a digit in each place, which is right in a host as well as in a port. */
+function isUrl(template: string): boolean {
+  if (!/^https?:\/\//.test(template)) return true; // told by the schema
+  const filled = fill(template, Object.fromEntries(placeholdersIn(template).map((name) => [name, "1"])));
+  return URL.canParse(filled) && !/[{}]/.test(decodeURI(new URL(filled).host));
+}

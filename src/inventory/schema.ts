@@ -1,0 +1,233 @@
+/**
+ * What an inventory may say. One source for three things: the checking of a file, the editor's help
+ * (`inventories/schema.json`) and the types that `resolve.ts` reads. Checks that look at more than one
+ * value at a time are in `checks.ts`; how a problem is worded is in `wording.ts`.
+ */
+import * as z from "zod";
+import { durationPattern, parseDuration } from "../base/duration.ts";
+import { badName, badVariable, environmentPattern, namePattern, shown, variablePattern } from "./names.ts";
+import { parseSocket } from "./socket.ts";
+
+/** Node's timers turn a longer wait into none at all (2^31 milliseconds). */
+const longestWait = parseDuration("24d") ?? 0;
+
+const duration = z
+  .string({
+    error: ({ input }) => (typeof input === "number" ? `${input} has no unit; write ${input}s` : undefined),
+  })
+  .regex(durationPattern, {
+    error: ({ input }) => `${shown(input)} is not a duration; write 90s, 10m, 1.5h or 250ms`,
+  })
+  .refine((text) => !isZero(text), { error: "must be longer than 0" })
+  .refine((text) => (parseDuration(text) ?? 0) <= longestWait, { error: "is too long; 24d at most" });
+
+const isZero = (text: string): boolean => parseDuration(text) === 0;
+
+/** Text that ends up in an environment or a script, where a NUL byte can't go. */
+const passable = z
+  .string()
+  .refine((text) => !text.includes("\0"), { error: "holds a NUL character, which no command can be given" });
+
+const filled = passable.refine((text) => text.trim() !== "", { error: "is empty" }).meta({ pattern: "\\S" });
+
+/** Names that go into HAProxy's commands. */
+const name = z.string().regex(namePattern, { error: ({ input }) => badName(input) });
+/** Names that are keys are looked at in `checks.ts`, so that what stands under a bad one is still checked. */
+const nameKey = z.string().meta({ pattern: namePattern.source });
+const variableName = z.string().meta({ pattern: variablePattern.source });
+
+const names = (one: z.ZodString) =>
+  z
+    .array(one)
+    .min(1)
+    .refine((list) => new Set(list).size === list.length, { error: "names one of them twice" })
+    .meta({ uniqueItems: true });
+
+const percent = z
+  .string()
+  .regex(/^\d+(\.\d+)?%$/, {
+    error: ({ input }) => `${shown(input)} is neither a count nor a percent; write 2 or 25%`,
+  })
+  .refine((text) => !(Number.parseFloat(text) > 100), { error: "is more than 100%" });
+
+const filledPercent = percent.refine((text) => !(Number.parseFloat(text) <= 0), {
+  error: "0% is nobody; write a count, or a percent above 0",
+});
+
+const share = (least: number) =>
+  z.union([z.int().min(least), filledPercent], { error: "write a count or a percent, such as 2 or 25%" });
+
+const port = z.int().min(1).max(65_535);
+
+const notEmpty = { error: "is empty; name at least one" };
+const filledMap = (map: object): boolean => Object.keys(map).length > 0;
+
+const socket = z
+  .string()
+  .refine((text) => parseSocket(text) !== undefined, {
+    error: ({ input }) =>
+      `${shown(input)} is not a socket's address; write unix:/run/haproxy/admin.sock or tcp://10.0.0.2:9999`,
+  })
+  .meta({ pattern: "^(unix:/|tcp://)", examples: ["unix:/run/haproxy/admin.sock", "tcp://10.0.0.2:9999"] });
+
+const identity = filled.describe(
+  "A private key file. A relative path starts at this file's folder. Absent: the agent at $SSH_AUTH_SOCK.",
+);
+const knownHosts = filled.describe("The known_hosts file. A host whose key is not in it is not talked to.");
+
+const ssh = z.strictObject({
+  user: filled.optional().describe("Who to log in as. Absent: the user who runs rota."),
+  port: port.default(22),
+  identity: identity.optional(),
+  known_hosts: knownHosts.default("~/.ssh/known_hosts"),
+});
+
+const nodeSsh = z.strictObject({
+  user: filled.optional(),
+  port: port.optional(),
+  identity: identity.optional(),
+  known_hosts: knownHosts.optional(),
+});
+
+const fromEnvironment = z.strictObject({
+  env: z
+    .string()
+    .regex(environmentPattern, {
+      error: ({ input }) => `${shown(input)} is not the name of an environment variable`,
+    })
+    .describe("The variable of rota's own environment that holds the value. It is read when it is needed."),
+  secret: z.boolean().default(false).describe("true: never shown and never stored."),
+});
+
+const vars = z.record(
+  variableName,
+  z.union([passable, z.number(), z.boolean(), fromEnvironment], {
+    error: "write a text, a number, true, false, or { env: NAME, secret: true }",
+  }),
+);
+
+const host = filled.describe("Address or host name, for SSH and for the check. A range: 10.0.1.[13:16].");
+
+const node = z.union(
+  [
+    host,
+    z.strictObject({
+      host,
+      server: name.optional().describe("The node's name in HAProxy. Absent: the node's own name."),
+      ssh: nodeSsh.optional().describe("What is different for this node."),
+      vars: vars.default({}).describe("Variables of this node; they win over the pool's."),
+    }),
+  ],
+  { error: "has no address; write 10.0.1.1, or { host: 10.0.1.1 }" },
+);
+
+const drain = z.strictObject({
+  via: z.literal("runtime").default("runtime").describe("How the node leaves: HAProxy's runtime socket."),
+  within: duration.default("60s").describe("How long sessions may take to end."),
+  at_limit: z
+    .literal("stop")
+    .default("stop")
+    .describe("When sessions are left at the limit: the node goes back as found and the rollout stops."),
+});
+
+const restart = z.strictObject({
+  via: z.literal("command"),
+  run: filled.describe("Run as /bin/sh -eu in the login folder. Variables are in the environment."),
+  proof: z
+    .strictObject({ pidfile: filled.describe("The process named in it must be another one afterwards.") })
+    .optional()
+    .describe("What shows that the app was restarted, besides exit code 0."),
+});
+
+const check = z.strictObject({
+  url: z
+    .string()
+    .regex(/^https?:\/\//, {
+      error: ({ input }) => `${shown(input)} does not begin with http:// or https://`,
+    })
+    .describe("{host}, {node}, {server}, the names in `needs` and the node's vars are filled in.")
+    .meta({ examples: ["http://{host}:8000/_status"] }),
+  status: z.int().min(100).max(599).default(200),
+  body: filled.optional().describe("Text that must occur in the answer. Filled in like url."),
+  times: z.int().min(1).default(2).describe("Good answers in a row."),
+  within: duration.default("90s").describe("How long the node may take to become well."),
+});
+
+const ready = z.strictObject({
+  proof: z
+    .enum(["pass", "rise", "check"])
+    .default("pass")
+    .describe(
+      "pass: one fresh passing check on every balancer; rise: that many; check: the node's own alone.",
+    ),
+});
+
+const rollout = z.strictObject({
+  batch: share(1).default(1).describe("Nodes out at once: a count, or a percent of the pool (rounded down)."),
+  min_serving: share(0)
+    .default("50%")
+    .describe(
+      "Servers that must serve in each backend: a count, or a percent (rounded up). 0 for a single node.",
+    ),
+  max_failures: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Nodes of the pool that may fail before the rollout stops."),
+});
+
+const limits = z.strictObject({
+  connect: duration.default("10s").describe("Opening an SSH connection."),
+  command: duration.default("10m").describe("One command on a node."),
+  ready: duration.default("60s").describe("HAProxy's own checks passing again."),
+  capacity: duration.default("10m").describe("Waiting until enough servers serve for the next batch."),
+});
+
+const pool = z.strictObject({
+  balancers: names(name).optional().describe("The balancers that serve this pool. Absent: all of them."),
+  backends: names(name).optional().describe("HAProxy backends. Absent: every backend that has the server."),
+  nodes: z
+    .record(z.string().meta({ pattern: "^[A-Za-z0-9._:\\[\\]-]+$" }), node)
+    .refine(filledMap, notEmpty)
+    .meta({ minProperties: 1 })
+    .describe("Name and address, in the order of the rollout. A range: web[3:6]: 10.0.1.[13:16]."),
+  needs: z
+    .array(z.string().regex(variablePattern, { error: ({ input }) => badVariable(input) }))
+    .default([])
+    .describe("Variables that a deploy must be given with --set."),
+  vars: vars.default({}).describe("Variables for commands (as environment), check.url and check.body."),
+  drain: drain.prefault({}),
+  upgrade: filled.optional().describe("Run on the node while it is out, as /bin/sh -eu."),
+  restart,
+  check,
+  ready: ready.prefault({}),
+  rollout: rollout.prefault({}),
+  limits: limits.prefault({}),
+});
+
+export const inventorySchema = z
+  .strictObject({
+    fleet: name.describe("The name of the fleet: what the journal files its runs under."),
+    balancers: z
+      .record(nameKey, socket)
+      .refine(filledMap, notEmpty)
+      .meta({ minProperties: 1 })
+      .describe("Every HAProxy that serves these pools: its name here, and its runtime socket."),
+    ssh: ssh.prefault({}).describe("How to log in to the nodes; a node may differ."),
+    pools: z
+      .record(nameKey, pool)
+      .refine(filledMap, notEmpty)
+      .meta({ minProperties: 1 })
+      .describe("Nodes that are deployed alike. Pools go one after another, in the order of the file."),
+  })
+  .meta({ title: "rota inventory" });
+
+/** An inventory whose shape is right, its defaults filled in. */
+export type Inventory = z.output<typeof inventorySchema>;
+export type RawPool = Inventory["pools"][string];
+export type RawNode = RawPool["nodes"][string];
+export type RawNodeSsh = z.output<typeof nodeSsh>;
+export type RawVars = RawPool["vars"];
+
+/** For editors. */
+export const editorSchema = (): object => z.toJSONSchema(inventorySchema, { io: "input", target: "draft-7" });

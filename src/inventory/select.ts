@@ -1,0 +1,60 @@
+import { RotaError } from "../base/errors.ts";
+import type { Fleet, Node } from "./fleet.ts";
+import { near } from "./near.ts";
+import { cut, shown } from "./names.ts";
+import { planOf } from "./problems.ts";
+
+/**
+ * The nodes that a person named: by name, by glob (`web*`, `web?`) or by pool (`@web`); all without a word.
+ * Each once, in the order of the file.
+ *
+ * @throws RotaError USAGE for each word that names no node.
+ */
+export function selectNodes(fleet: Fleet, words: readonly string[]): Node[] {
+  const all = placedNodes(fleet);
+  if (words.length === 0) return all.map(({ node }) => node);
+  const fits = words.map((word) => ({ word, matches: matcher(word) }));
+  const unmatched = fits.filter(({ matches }) => !all.some(matches)).map(({ word }) => word);
+  if (unmatched.length > 0) throw noSuchNode(fleet, unmatched);
+  return all.filter((placed) => fits.some(({ matches }) => matches(placed))).map(({ node }) => node);
+}
+
+interface Placed {
+  node: Node;
+  pool: string;
+}
+
+const placedNodes = (fleet: Fleet): Placed[] =>
+  fleet.pools.flatMap((pool) => pool.nodes.map((node) => ({ node, pool: pool.name })));
+
+function matcher(word: string): (placed: Placed) => boolean {
+  const pattern = glob(word.replace(/^@/, ""));
+  return word.startsWith("@") ? ({ pool }) => pattern.test(pool) : ({ node }) => pattern.test(node.name);
+}
+
+function glob(word: string): RegExp {
+  const parts = word
+    .replace(/[\\^$.|+()[\]{}/-]/g, "\\$&")
+    .replaceAll(/\*+/g, ".*")
+    .replaceAll("?", ".");
+  return new RegExp(`^${parts}$`, "s");
+}
+
+function noSuchNode(fleet: Fleet, words: string[]): RotaError {
+  const names = placedNodes(fleet).map(({ node }) => node.name);
+  const known = [...names, ...fleet.pools.map(({ name }) => `@${name}`)];
+  return new RotaError("USAGE", {
+    problem: words.map((word) => `no node of ${fleet.name} is ${shown(word)}${hint(word, known)}`).join("\n"),
+    next: `${planOf(fleet.file)}, which shows every node`,
+  });
+}
+
+/** How many names are offered. */
+const mostOffered = 5;
+
+function hint(word: string, known: string[]): string {
+  const close = near(word, known).slice(0, mostOffered);
+  if (close.length > 0) return `; near it: ${close.join(", ")}`;
+  const more = known.length > mostOffered ? ", …" : "";
+  return `; there are ${cut(known.slice(0, mostOffered).join(", "), 200)}${more}`;
+}

@@ -1,0 +1,21 @@
+import { isIPv4, isIPv6 } from "node:net";
+import type { SocketAddress } from "./fleet.ts";
+
+/** `unix:/path` or `tcp://host:port`, an IPv6 host in brackets; undefined for anything else. */
+export function parseSocket(text: string): SocketAddress | undefined {
+  const path = /^unix:(\/[^\0]+)$/.exec(text)?.[1];
+  if (path !== undefined) return { kind: "unix", path };
+  const [, inBrackets, plain, digits] = /^tcp:\/\/(?:\[([^\]]+)\]|([^:/[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const host = inBrackets ?? plain;
+  if (host === undefined || port < 1 || port > 65_535) return undefined;
+  return (inBrackets === undefined ? isHost(host) : isIPv6(host)) ? { kind: "tcp", host, port } : undefined;
+}
+
+/** A host's name or address, without brackets and without a port. */
+export function isHost(text: string): boolean {
+  if (text.includes(":")) return isIPv6(text);
+  // What is made of digits is meant as an address; 10.0.1 and 10.0.1.256 are none.
+  if (/^[\d.]+$/.test(text)) return isIPv4(text);
+  return /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})$/.test(text);
+}
