@@ -1,0 +1,98 @@
+import type { Migration } from "kysely";
+
+/** Times are ISO 8601 in UTC; JSON is text, so that SQLite and other databases hold the same. */
+export interface Tables {
+  runs: {
+    id: string;
+    fleet: string;
+    command: string;
+    by: string;
+    reason: string | null;
+    /** JSON: the values of --set, secrets redacted. */
+    set: string;
+    started: string;
+    ended: string | null;
+    /** null: unfinished. */
+    outcome: string | null;
+    message: string | null;
+  };
+  steps: {
+    run: string;
+    node: string;
+    step: string;
+    started: string;
+    ended: string | null;
+    /** 1 done, 0 failed, null: begun, and nobody knows how it ended. */
+    ok: number | null;
+    why: string | null;
+  };
+  trips: { run: string; node: string; ended: string; outcome: string; why: string | null };
+  /** Nodes that are out because of us. Written before they leave, removed after they were seen back. */
+  absences: {
+    fleet: string;
+    node: string;
+    kind: "hold" | "run";
+    run: string;
+    by: string;
+    reason: string | null;
+    since: string;
+    until: string | null;
+    /** JSON: how each place was found. */
+    found: string;
+  };
+}
+
+export const migrations: Record<string, Migration> = {
+  "0001 runs, steps, trips and absences": {
+    async up(db) {
+      const { schema } = db;
+      await schema
+        .createTable("runs")
+        .addColumn("id", "text", (c) => c.primaryKey())
+        .addColumn("fleet", "text", (c) => c.notNull())
+        .addColumn("command", "text", (c) => c.notNull())
+        .addColumn("by", "text", (c) => c.notNull())
+        .addColumn("reason", "text")
+        .addColumn("set", "text", (c) => c.notNull())
+        .addColumn("started", "text", (c) => c.notNull())
+        .addColumn("ended", "text")
+        .addColumn("outcome", "text")
+        .addColumn("message", "text")
+        .execute();
+      await schema
+        .createTable("steps")
+        .addColumn("run", "text", (c) => c.notNull().references("runs.id"))
+        .addColumn("node", "text", (c) => c.notNull())
+        .addColumn("step", "text", (c) => c.notNull())
+        .addColumn("started", "text", (c) => c.notNull())
+        .addColumn("ended", "text")
+        .addColumn("ok", "integer")
+        .addColumn("why", "text")
+        .addPrimaryKeyConstraint("steps_key", ["run", "node", "step"])
+        .execute();
+      await schema
+        .createTable("trips")
+        .addColumn("run", "text", (c) => c.notNull().references("runs.id"))
+        .addColumn("node", "text", (c) => c.notNull())
+        .addColumn("ended", "text", (c) => c.notNull())
+        .addColumn("outcome", "text", (c) => c.notNull())
+        .addColumn("why", "text")
+        .addPrimaryKeyConstraint("trips_key", ["run", "node"])
+        .execute();
+      await schema
+        .createTable("absences")
+        .addColumn("fleet", "text", (c) => c.notNull())
+        .addColumn("node", "text", (c) => c.notNull())
+        .addColumn("kind", "text", (c) => c.notNull())
+        .addColumn("run", "text", (c) => c.notNull().references("runs.id"))
+        .addColumn("by", "text", (c) => c.notNull())
+        .addColumn("reason", "text")
+        .addColumn("since", "text", (c) => c.notNull())
+        .addColumn("until", "text")
+        .addColumn("found", "text", (c) => c.notNull())
+        .addPrimaryKeyConstraint("absences_key", ["fleet", "node"])
+        .execute();
+      await schema.createIndex("runs_by_fleet").on("runs").columns(["fleet", "started"]).execute();
+    },
+  },
+};
