@@ -1,0 +1,36 @@
+import { createLogUpdate } from "log-update";
+import { createColors } from "picocolors";
+import type { Event } from "../events/events.ts";
+import { type RunState, nothingYet, reduce } from "../events/state.ts";
+import { type Paint, board } from "./board.ts";
+import { colours } from "./colours.ts";
+
+/** Keeps the board on a terminal up to date until it is closed; the last picture stays. */
+export interface Painter {
+  show(event: Event): void;
+  close(): void;
+}
+
+/** Milliseconds between two pictures: running times should be seen to run. */
+const frame = 100;
+
+export function painter(stream: NodeJS.WriteStream, colour: boolean): Painter {
+  const paint: Paint = colours(createColors(colour));
+  const draw = createLogUpdate(stream, { showCursor: true });
+  let state: RunState = nothingYet();
+  const redraw = (): void => {
+    const size = { width: Math.max(20, (stream.columns ?? 80) - 1), height: stream.rows ?? 24 };
+    draw(board(state, Date.now(), size, paint).join("\n"));
+  };
+  const timer = setInterval(redraw, frame);
+  return {
+    show(event) {
+      state = reduce(state, event);
+    },
+    close() {
+      clearInterval(timer);
+      redraw();
+      draw.done();
+    },
+  };
+}

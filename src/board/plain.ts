@@ -1,0 +1,33 @@
+/** An event as one line, for pipes and CI logs; undefined for what only a board shows. Pure. */
+import { sayDuration } from "../base/duration.ts";
+import type { Event } from "../events/events.ts";
+
+export function plainLine(event: Event): string | undefined {
+  const text = textOf(event);
+  return text === undefined ? undefined : `${event.at.slice(11, 19)}Z ${text}`;
+}
+
+function textOf(event: Event): string | undefined {
+  switch (event.type) {
+    case "run started":
+      return `run ${event.run}: ${event.command} ${event.fleet}, ${event.nodes.length} nodes: ${event.nodes.join(" ")}`;
+    case "batch started":
+      return `${event.pool}: batch ${event.batch} of ${event.of}: ${event.nodes.join(" ")}`;
+    case "step started":
+      return undefined;
+    case "waiting":
+      return `${event.node} ${event.step}: ${event.saw}`;
+    case "output":
+      return `${event.node} ${event.step} | ${event.text}`;
+    case "step ended":
+      return `${event.node} ${event.step} ${event.ok ? "done" : "FAILED"} in ${sayDuration(event.ms)}${event.why ? `: ${event.why}` : ""}`;
+    case "node ended":
+      return `${event.node} ${event.end}, ${sayDuration(event.outMs)} out of rotation${event.why ? `: ${event.why}` : ""}`;
+    case "notice":
+      return `! ${event.text}`;
+    case "stopping":
+      return `stopping ${event.how}`;
+    case "run ended":
+      return `run ${event.run} ended: ${event.end} in ${sayDuration(event.ms)}`;
+  }
+}

@@ -1,0 +1,70 @@
+/** The fleet as every balancer sees it, as lines. Pure. */
+import { sayDuration } from "../base/duration.ts";
+import type { Absence, Backend, Entry } from "../rotation/ports.ts";
+import { type Paint, type Tone, unpainted } from "./board.ts";
+import { columns } from "./width.ts";
+
+export interface FleetStatus {
+  fleet: string;
+  nodes: { pool: string; name: string; entries: Entry[]; absence: Absence | undefined }[];
+  backends: Backend[];
+  /** Balancers that could not be read, and why. */
+  problems: string[];
+}
+
+export function statusLines(
+  { fleet, nodes, backends, problems }: FleetStatus,
+  now: Date,
+  paint: Paint = unpainted,
+): string[] {
+  const wrong = nodes.filter(({ absence, entries }) => absence && entries.some((entry) => !entry.outBecause));
+  const places = [
+    ...new Set(nodes.flatMap(({ entries }) => entries.map((e) => `${e.balancer}/${e.backend}`))),
+  ].toSorted();
+  const rows = nodes.map((node) => [
+    node.name,
+    ...places.map((place) => sayEntry(node.entries.find((e) => `${e.balancer}/${e.backend}` === place))),
+    node.absence ? sayAbsence(node.absence, now) : "",
+  ]);
+  const [head = "", ...body] = columns([["node", ...places, ""], ...rows]);
+  const relevant = backends.filter((b) => places.includes(`${b.balancer}/${b.backend}`));
+  return [
+    ...wrong.map(({ name }) =>
+      paint(
+        "bad",
+        `! ${name} should be out and is IN ROTATION: rota drain ${name}, or rota ready ${name} if it is well`,
+      ),
+    ),
+    ...problems.map((problem) => paint("bad", `! ${problem}`)),
+    `${fleet}: ${relevant.map((b) => `${b.balancer}/${b.backend} ${b.serving} of ${b.servers} serving`).join(", ") || "no server seen"}`,
+    "",
+    paint("quiet", head),
+    ...body.map((line, i) => paint(toneOf(nodes[i]?.entries ?? []), line)),
+  ];
+}
+
+const toneOf = (entries: Entry[]): Tone => {
+  if (entries.length === 0 || entries.some((entry) => entry.outBecause === "health")) return "bad";
+  return entries.some((entry) => entry.outBecause) ? "busy" : "plain";
+};
+
+const sayEntry = (entry: Entry | undefined): string => {
+  if (!entry) return "-";
+  const sessions = entry.sessions > 0 ? ` ${entry.sessions} sess` : "";
+  return `${entry.status}${entry.weight === 0 ? " weight 0" : ""}${sessions}`;
+};
+
+function sayAbsence({ kind, by, reason, since, until, run }: Absence, now: Date): string {
+  const age = sayDuration(now.getTime() - since.getTime());
+  const due =
+    until === undefined
+      ? ""
+      : until > now
+        ? `, until ${clockTime(until)}`
+        : `, OVERDUE since ${clockTime(until)}`;
+  return kind === "hold"
+    ? `held by ${by} for ${age}${due}: ${reason ?? "no reason given"}`
+    : `left out by run ${run} (${by}) ${age} ago`;
+}
+
+const clockTime = (date: Date): string => date.toISOString().slice(0, 16).replace("T", " ") + "Z";

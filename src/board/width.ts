@@ -1,0 +1,17 @@
+/** Text of at most so many columns; what is cut ends in "…". */
+export const fit = (text: string, width: number): string =>
+  text.length <= width ? text : width < 1 ? "" : `${text.slice(0, width - 1)}…`;
+
+/** A table whose columns are as wide as their widest cell, two spaces apart. */
+export function columns(rows: string[][]): string[] {
+  const widths = rows.reduce<number[]>(
+    (most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, cell.length)),
+    [],
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}

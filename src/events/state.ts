@@ -1,0 +1,114 @@
+/** Events → what a view shows of a run. Pure: the board, the page and the journal's reader use the same. */
+import type { Event, NodeEnd, RunEnd, StepName } from "./events.ts";
+
+export interface StepTime {
+  step: StepName;
+  ms: number;
+  ok: boolean;
+}
+
+export interface NodeState {
+  name: string;
+  /** The step it is in; absent before its turn and after its end. */
+  step: StepName | undefined;
+  /** When the step or the trip began, as the event's time. */
+  since: string | undefined;
+  started: string | undefined;
+  /** What it waits for now. */
+  saw: string | undefined;
+  done: StepTime[];
+  end: NodeEnd | undefined;
+  ms: number;
+  outMs: number;
+  why: string | undefined;
+}
+
+export interface RunState {
+  run: string;
+  command: string;
+  fleet: string;
+  set: Record<string, string>;
+  started: string;
+  nodes: Map<string, NodeState>;
+  leftAlone: { node: string; why: string }[];
+  notices: string[];
+  stopping: string | undefined;
+  end: RunEnd | undefined;
+}
+
+export const nothingYet = (): RunState => ({
+  run: "",
+  command: "",
+  fleet: "",
+  set: {},
+  started: "",
+  nodes: new Map(),
+  leftAlone: [],
+  notices: [],
+  stopping: undefined,
+  end: undefined,
+});
+
+const idle = (name: string): NodeState => ({
+  name,
+  step: undefined,
+  since: undefined,
+  started: undefined,
+  saw: undefined,
+  done: [],
+  end: undefined,
+  ms: 0,
+  outMs: 0,
+  why: undefined,
+});
+
+export function reduce(state: RunState, event: Event): RunState {
+  switch (event.type) {
+    case "run started": {
+      const { run, command, fleet, set, leftAlone, at } = event;
+      const nodes = new Map(event.nodes.map((name) => [name, idle(name)]));
+      return { ...state, run, command, fleet, set, leftAlone, started: at, nodes };
+    }
+    case "step started":
+      return withNode(state, event.node, (node) => ({
+        ...node,
+        step: event.step,
+        since: event.at,
+        started: node.started ?? event.at,
+        saw: undefined,
+      }));
+    case "waiting":
+      return withNode(state, event.node, (node) => ({ ...node, saw: event.saw }));
+    case "output":
+      return withNode(state, event.node, (node) => ({ ...node, saw: event.text }));
+    case "step ended":
+      return withNode(state, event.node, (node) => ({
+        ...node,
+        saw: undefined,
+        done: [...node.done, { step: event.step, ms: event.ms, ok: event.ok }],
+      }));
+    case "node ended":
+      return withNode(state, event.node, (node) => ({
+        ...node,
+        step: undefined,
+        end: event.end,
+        ms: event.ms,
+        outMs: event.outMs,
+        why: event.why,
+      }));
+    case "notice":
+      return { ...state, notices: [...state.notices, event.text] };
+    case "stopping":
+      return { ...state, stopping: event.how };
+    case "run ended":
+      return { ...state, end: event.end };
+    case "batch started":
+      return state;
+  }
+}
+
+function withNode(state: RunState, name: string, change: (node: NodeState) => NodeState): RunState {
+  const nodes = new Map(state.nodes);
+  nodes.set(name, change(nodes.get(name) ?? idle(name)));
+  return { ...state, nodes };
+}
