@@ -1,0 +1,29 @@
+/** A command's streams and surroundings: an argument, so that tests can be them. */
+export interface Io {
+  /** The result. */
+  out(text: string): void;
+  /** The progress, and what went wrong. */
+  err(text: string): void;
+  env: Record<string, string | undefined>;
+  cwd: string;
+  /** The terminal to paint on; absent when stderr is none. */
+  terminal: NodeJS.WriteStream | undefined;
+  /** A terminal to be asked on; absent when stdin is none. */
+  keyboard: NodeJS.ReadStream | undefined;
+}
+
+export function processIo(): Io {
+  // A reader that went away (a closed terminal, `| head`) must not end a run in the middle of a node.
+  process.stdout.on("error", () => undefined);
+  process.stderr.on("error", () => undefined);
+  return {
+    out: (text) => process.stdout.write(`${text}\n`),
+    err: (text) => process.stderr.write(`${text}\n`),
+    env: process.env,
+    cwd: process.cwd(),
+    terminal: process.stderr.isTTY && process.env["TERM"] !== "dumb" ? process.stderr : undefined,
+    keyboard: process.stdin.isTTY ? process.stdin : undefined,
+  };
+}
+
+export const wantsColour = ({ env, terminal }: Io): boolean => terminal !== undefined && !env["NO_COLOR"];
