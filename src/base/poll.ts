@@ -29,7 +29,15 @@ export interface PollOptions<T> {
  * @throws RotaError WAIT_LIMIT with what was last seen; INTERRUPTED when the signal is aborted;
  *         whatever the probe throws, as it is.
  */
-export async function poll<T>({ what, every, within, clock, signal, probe, onSaw }: PollOptions<T>): Promise<T> {
+export async function poll<T>({
+  what,
+  every,
+  within,
+  clock,
+  signal,
+  probe,
+  onSaw,
+}: PollOptions<T>): Promise<T> {
   const started = clock.now();
   let last: string | undefined;
   for (;;) {

@@ -53,8 +53,9 @@ async function runOnNode(
 /** The node's own word that it is well, so many times in a row. */
 export async function untilHealthy(trip: Trip, { health, clock, now, emit }: World): Promise<void> {
   const { check } = trip.pool;
-  const url = fill(check.url, trip.variables);
-  const body = check.body === undefined ? undefined : fill(check.body, trip.variables);
+  const values = valuesOf(trip);
+  const url = fill(check.url, values);
+  const body = check.body === undefined ? undefined : fill(check.body, values);
   let good = 0;
   await poll({
     what: `${trip.node.name} to pass its check (${url})`,
@@ -75,3 +76,11 @@ export async function untilHealthy(trip: Trip, { health, clock, now, emit }: Wor
     onSaw: (saw) => emit({ type: "waiting", node: trip.node.name, step: "check", saw }),
   });
 }
+
+/** What {NAME} may stand for. An IPv6 address needs its brackets in a URL (RFC 3986 §3.2.2). */
+const valuesOf = ({ node, variables }: Trip): Record<string, string> => ({
+  ...variables,
+  host: node.host.includes(":") ? `[${node.host}]` : node.host,
+  node: node.name,
+  server: node.server,
+});

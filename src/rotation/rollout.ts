@@ -53,7 +53,7 @@ async function rollOutPool({ pool, batches }: PoolPlan, world: World, travel: Tr
   return ended;
 }
 
-/** Waits for all of them; `travelOne` never throws for what the world does. */
+/** Waits for all of them; `travelOne` gives every failure as a result. */
 const allAtOnce = <T>(trips: Trip[], work: (trip: Trip) => Promise<T>): Promise<T[]> =>
   new PQueue({ concurrency: Math.max(1, trips.length) }).addAll(trips.map((trip) => () => work(trip)));
 
@@ -71,18 +71,15 @@ async function travelOne(trip: Trip, world: World, travel: Travel): Promise<Trip
     (thrown: unknown) => afterFailure(trip, thrown, world),
   );
   const now = world.clock.now();
+  const outMs = trip.outSince === undefined ? 0 : now - trip.outSince;
   const why = failure === undefined ? {} : { why: messageOf(failure) };
-  world.emit({
-    type: "node ended",
-    node: nameOf(trip),
-    end,
-    ms: now - started,
-    outMs: trip.outSince === undefined ? 0 : now - trip.outSince,
-    ...why,
-  });
-  await world.journal.nodeEnded(world.run, nameOf(trip), end, why.why);
+  world.emit({ type: "node ended", node: nameOf(trip), end, ms: now - started, outMs, ...why });
+  // A journal that can't be written must not hide how the other nodes of the batch ended: it is a failure like others.
+  const unwritten = await world.journal
+    .nodeEnded(world.run, nameOf(trip), end, why.why)
+    .catch((thrown: unknown) => thrown);
   world.hosts.close(trip.node);
-  return { trip, end, failure };
+  return { trip, end, failure: failure ?? unwritten };
 }
 
 const endOf = (trip: Trip): NodeEnd =>

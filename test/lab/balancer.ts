@@ -28,8 +28,8 @@ export interface LabBalancer {
   ask(line: string): Promise<string>;
   /** Resolves when the new worker answers on the admin socket. */
   reload(): Promise<void>;
-  /** Ends master and workers at once, as a crash does. */
-  kill(): void;
+  /** Ends master and workers as a crash does; resolves when they are gone. */
+  kill(): Promise<void>;
   /** Starts it again after `kill`. */
   start(): Promise<void>;
   /** Stops the workers where they are; connections to it hang. */
@@ -84,7 +84,13 @@ export async function startBalancer(options: BalancerOptions): Promise<LabBalanc
       signal(balancer.pid, "SIGUSR2");
       await otherWorker(balancer, before, log);
     },
-    kill: () => [balancer.pid, ...workers()].forEach((pid) => signal(pid, "SIGKILL")),
+    async kill() {
+      const pids = [...workers(), balancer.pid];
+      for (const pid of pids) signal(pid, "SIGKILL");
+      await waitFor(`${name} to end`, 5_000, async () =>
+        pids.some(runs) ? notYet("it runs") : yes(undefined),
+      );
+    },
     freeze: () => workers().forEach((pid) => signal(pid, "SIGSTOP")),
     thaw: () => workers().forEach((pid) => signal(pid, "SIGCONT")),
   };

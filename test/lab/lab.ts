@@ -1,14 +1,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { notYet, yes } from "../../src/base/poll.ts";
 import { freePorts, loopbackPrefix } from "./addresses.ts";
 import { startBalancer, type LabBalancer } from "./balancer.ts";
 import { writeInventory, type Overrides, type Site } from "./inventory.ts";
 import { startNode, type LabNode, type NodeOptions } from "./node.ts";
 import { processesIn, type Processes } from "./processes.ts";
 import { knownHostsLine, makeKey } from "./ssh-keys.ts";
-import { waitFor } from "./wait.ts";
+import { untilAllUp, untilChecked } from "./servers.ts";
 
 export interface LabOptions {
   balancers?: number;
@@ -96,6 +95,7 @@ async function startSite(folder: string, processes: Processes, options: LabOptio
       return startBalancer({ name, address, folder, haproxyBinary, plan, processes });
     }),
   );
+  await allOf(balancers.map(untilChecked));
   return { folder, balancers, nodes, identity, knownHosts: await writeKnownHosts(folder, nodes) };
 }
 
@@ -138,7 +138,7 @@ function actionsOn(site: Site): Actions {
   const { folder, balancers, nodes } = site;
   let inventories = 0;
   const untilAllInRotation = async (): Promise<void> => {
-    await Promise.all(balancers.map((balancer) => untilAllUp(balancer)));
+    await Promise.all(balancers.map(untilAllUp));
   };
   return {
     node: (name) => named(nodes, name),
@@ -174,15 +174,3 @@ function named<T extends { name: string }>(all: T[], name: string): T {
   if (!found) throw new Error(`the lab has no ${name}, only ${all.map((one) => one.name).join(", ")}`);
   return found;
 }
-
-const untilAllUp = (balancer: LabBalancer): Promise<void> =>
-  waitFor(`${balancer.name} to use every node`, 60_000, async () => {
-    const servers = (await balancer.ask("show stat -1 4 -1"))
-      .split("\n")
-      .filter((line) => /^[^#]/.test(line));
-    const others = servers
-      .map((line) => line.split(","))
-      .filter(([, , ...rest]) => rest[15] !== "UP")
-      .map(([backend, server, ...rest]) => `${backend}/${server} is ${rest[15]}`);
-    return others.length === 0 && servers.length > 0 ? yes(undefined) : notYet(others.join(", "));
-  });
