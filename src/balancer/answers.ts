@@ -9,11 +9,16 @@ export type AnswerProblem =
 
 /** HAProxy answered, but not with what was asked for. */
 export class AnswerError extends Error {
+  override readonly name = "AnswerError";
   readonly kind: AnswerProblem;
-  constructor(kind: AnswerProblem, answer: string) {
-    super(`${kind}: ${JSON.stringify(answer.length > 200 ? `${answer.slice(0, 200)}…` : answer)}`);
-    this.name = "AnswerError";
+  readonly answer: string;
+
+  /** @param command the line that it answered, where that is known */
+  constructor(kind: AnswerProblem, answer: string, command?: string) {
+    const said = JSON.stringify(answer.length > 200 ? `${answer.slice(0, 200)}…` : answer);
+    super(command === undefined ? `${kind}: ${said}` : `${kind}: HAProxy answers ${said} to "${command}"`);
     this.kind = kind;
+    this.answer = answer;
   }
 }
 
@@ -64,6 +69,8 @@ export function readInfo(frame: string): Info {
 /** A row of `show servers state`. */
 export interface ServerState {
   backend: string;
+  /** HAProxy's own numbers; a reload may change them. */
+  backendId: number;
   server: string;
   serverId: number;
   /** 0 stopped, 1 starting (slowstart), 2 running, 3 stopping (answers 404). */
@@ -108,6 +115,7 @@ export function readServerStates(frame: string): ServerState[] {
 
 const readServerState = (field: Fields): ServerState => ({
   backend: field.text("be_name"),
+  backendId: field.count("be_id"),
   server: field.text("srv_name"),
   serverId: field.count("srv_id"),
   operational: field.count("srv_op_state"),
@@ -146,6 +154,7 @@ const readServerRow = (field: Fields): ServerRow => ({
 
 /** What one server does at this moment. */
 export interface Activity {
+  backend: string;
   server: string;
   status: string;
   /** Requests (in TCP mode connections) that HAProxy has open to this server. */
@@ -156,12 +165,13 @@ export interface Activity {
   total: number;
   /** Requests whose connection to it failed or was tried again: for seconds they are in neither of the above. */
   retried: number;
-  /** HAProxy's count of good checks; absent without checks. `full` after a pass, whatever went before. */
+  /** HAProxy's count of good checks, `full` after a pass. Absent without checks, and while they rest in maint. */
   health: { now: number; full: number; fall: number } | undefined;
 }
 
 export const readActivity = (frame: string): Activity[] =>
   readCsv(frame).map((field) => ({
+    backend: field.text("pxname"),
     server: field.text("svname"),
     status: field.text("status"),
     sessions: field.count("scur"),
@@ -195,6 +205,8 @@ interface Fields {
 }
 
 function namedFields(columns: string[], values: string[], frame: string): Fields {
+  // A row that is shorter than its header was cut.
+  if (values.length < columns.length) throw refusal(frame);
   const text = (name: string): string => {
     const value = values[columns.indexOf(name)];
     if (value === undefined) throw refusal(frame);
@@ -209,18 +221,24 @@ function namedFields(columns: string[], values: string[], frame: string): Fields
 }
 
 function readCsv(frame: string): Fields[] {
-  if (!frame.startsWith("# pxname,")) throw refusal(frame);
-  const [header = [], ...rows] = csvRecords(frame.slice(2));
+  const [header = [], ...rows] = frame.startsWith("# pxname,") ? (csvRecords(frame.slice(2)) ?? []) : [];
+  if (header.length === 0) throw refusal(frame);
   return rows.map((row) => namedFields(header, row, frame));
 }
 
-/** CSV as HAProxy writes it (RFC 4180 quoting; `last_chk` is text from the app and may hold anything). */
-export function csvRecords(text: string): string[][] {
+/**
+ * CSV as HAProxy writes it (RFC 4180 quoting; `last_chk` is text from the app and may hold anything).
+ *
+ * @returns undefined for text that ends inside quotes, or goes on after them
+ */
+export function csvRecords(text: string): string[][] | undefined {
   const records: string[][] = [];
   let record: string[] = [];
-  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^,\n]*))(,|\n|$)/g)) {
-    if (quoted === undefined && plain === "" && end === "" && record.length === 0) break;
-    record.push(quoted === undefined ? (plain ?? "") : quoted.replaceAll('""', '"'));
+  const field = /(?:"([^"]*(?:""[^"]*)*)"|([^,\n"][^,\n]*)?)(,|\n|$)/y;
+  while (field.lastIndex < text.length || record.length > 0) {
+    const [, quoted, plain = "", end] = field.exec(text) ?? [];
+    if (end === undefined) return undefined;
+    record.push(quoted?.replaceAll('""', '"') ?? plain);
     if (end === ",") continue;
     records.push(record);
     record = [];

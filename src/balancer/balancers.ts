@@ -1,59 +1,72 @@
 import { RotaError, messageOf } from "../base/errors.ts";
 import type { Balancer } from "../inventory/fleet.ts";
-import type { AdminState, Balancers, Place } from "../rotation/ports.ts";
+import type { AdminState, Balancers, Place, Survey } from "../rotation/ports.ts";
+import type { Deadlines } from "./exchange.ts";
 import { type BalancerSite, balancerSite } from "./site.ts";
 
-/** The balancers of an inventory at their runtime sockets: all asked at once, one question at a time each. */
-export function haproxies(list: Balancer[]): Balancers {
-  const sites = new Map(list.map((balancer) => [balancer.name, balancerSite(balancer)]));
+/**
+ * The balancers of an inventory at their runtime sockets: all asked at once, one question at a time each.
+ *
+ * @param within milliseconds to connect and to answer
+ */
+export function haproxies(list: Balancer[], within?: Deadlines): Balancers {
+  const sites = new Map(list.map((balancer) => [balancer.name, balancerSite(balancer, within)]));
 
   /** Hands each balancer the places that are its own. */
-  function each<T>(places: Place[], work: (site: BalancerSite, mine: Place[]) => Promise<T[]>): Promise<T[]> {
-    const concerned = [...sites].filter(([name]) => places.some((place) => place.balancer === name));
-    return together(
-      concerned.map(([name, site]) =>
-        work(
-          site,
-          places.filter((place) => place.balancer === name),
-        ),
-      ),
+  async function each<T>(
+    places: Place[],
+    work: (site: BalancerSite, mine: Place[]) => Promise<T[]>,
+  ): Promise<T[]> {
+    const names = [...new Set(places.map((place) => place.balancer))];
+    return await together(
+      names.map(async (name) => {
+        const site = sites.get(name);
+        const mine = places.filter((place) => place.balancer === name);
+        if (site) return await work(site, mine);
+        const where = mine.map((place) => `${place.backend}/${place.server}`).join(", ");
+        throw new RotaError("SERVER_MISSING", {
+          problem: `${name}: there is no such balancer in the inventory any more, and it had ${where}`,
+        });
+      }),
     );
   }
 
-  /** HAProxy says "done" also where nothing could change, so only what is read back counts. */
-  async function set(places: Place[], state: AdminState, distrust: boolean): Promise<void> {
-    await each(places, async (site, mine) => {
-      await site.set(mine, state, distrust);
-      const refused = (await site.look(mine)).filter(
-        (entry) => entry.admin !== state && entry.tracks === undefined,
-      );
-      if (refused.length === 0) return [];
-      throw new RotaError("BALANCER_ANSWER", {
-        problem: refused
-          .map(
-            (e) =>
-              `${e.balancer}: ${e.backend}/${e.server} was told ${state} and is ${e.admin} (${e.status})`,
-          )
-          .join("; "),
-      });
-    });
-  }
+  const set = async (places: Place[], state: AdminState, distrust: boolean): Promise<void> => {
+    await each(places, async (site, mine) => [await site.set(mine, state, distrust)]);
+  };
 
   return {
     async survey(needs) {
-      const views = await together([...sites.values()].map(async (site) => [await site.survey(needs)]));
+      const views = await Promise.all(
+        [...sites].map(([balancer, site]) => site.survey(needs).catch(unread(balancer))),
+      );
       return {
         entries: views.flatMap((view) => view.entries),
         backends: views.flatMap((view) => view.backends),
+        unread: views.flatMap((view) => view.unread),
       };
     },
-    look: (places) => each(places, (site, mine) => site.look(mine)),
+    look: async (places) => inOrderOf(places, await each(places, (site, mine) => site.look(mine))),
     set: (places, state) => set(places, state, false),
     distrust: (places) => set(places, "drain", true),
-    watch: (places) => each(places, (site, mine) => site.watch(mine)),
+    watch: async (places) => inOrderOf(places, await each(places, (site, mine) => site.watch(mine))),
     capacity: (places) => each(places, (site, mine) => site.capacity(mine)),
   };
 }
+
+/** One answer for each place, in the order in which they were asked about. */
+const inOrderOf = <T extends Place>(places: Place[], answers: T[]): T[] =>
+  places.flatMap(
+    ({ balancer, backend, server }) =>
+      answers.find((at) => at.balancer === balancer && at.backend === backend && at.server === server) ?? [],
+  );
+
+const unread =
+  (balancer: string) =>
+  (thrown: unknown): Survey => {
+    if (!(thrown instanceof RotaError)) throw thrown;
+    return { entries: [], backends: [], unread: [{ balancer, error: thrown }] };
+  };
 
 /** All of them, also when one fails: then one error that lists every failure. */
 async function together<T>(work: Promise<T[]>[]): Promise<T[]> {
@@ -63,9 +76,12 @@ async function together<T>(work: Promise<T[]>[]): Promise<T[]> {
   );
   if (failures.length === 0)
     return settled.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
-  const first = failures.find((failure) => failure instanceof RotaError);
-  if (failures.length === 1 || !first) throw failures[0];
-  throw new RotaError(first.code, {
+  const said = failures.filter((failure) => failure instanceof RotaError);
+  const defect = failures.find((failure) => !(failure instanceof RotaError));
+  if (defect !== undefined || failures.length === 1) throw defect ?? failures[0];
+  // A wait looks again at what did not answer, so that must not hide what will never be right.
+  const worst = said.find((error) => error.code !== "BALANCER_UNREACHABLE") ?? said[0];
+  throw new RotaError(worst?.code ?? "BALANCER_ANSWER", {
     problem: failures.map(messageOf).join("\n"),
     cause: new AggregateError(failures),
   });

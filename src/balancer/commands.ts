@@ -63,24 +63,31 @@ export const showServersState = (backend?: string): Command<ServerState[]> => ({
   read: readServerStates,
 });
 
+// `show stat` takes a backend by the number that `show servers state` gives it. A name would do as well, until a
+// frontend has the same one: then HAProxy takes the frontend, and the answer is a header without rows.
+
 /** Server rows of all backends, or of one. Level user. */
-export const showServers = (backend?: string): Command<ServerRow[]> => ({
-  line: `show stat ${backend === undefined ? "-1" : checkName(backend)} 4 -1`,
+export const showServers = (backendId?: number): Command<ServerRow[]> => ({
+  line: `show stat ${backendId === undefined ? -1 : checkNumber(backendId)} 4 -1`,
   read: readServerRows,
 });
 
 /** Backend rows: how many servers are usable now. Level user. */
-export const showBackends = (backend?: string): Command<BackendRow[]> => ({
-  line: `show stat ${backend === undefined ? "-1" : checkName(backend)} 2 -1`,
+export const showBackends = (backendId?: number): Command<BackendRow[]> => ({
+  line: `show stat ${backendId === undefined ? -1 : checkNumber(backendId)} 2 -1`,
   read: readBackends,
 });
 
-/** One server, by the number that `show servers state` gives it: cheap whatever the size of the backend. Level user. */
-export const showServer = (backend: string, serverId: number): Command<Activity[]> => {
-  if (!Number.isSafeInteger(serverId) || serverId < 0)
-    throw new RangeError(`${serverId} is not a server's number`);
-  return { line: `show stat ${checkName(backend)} 4 ${serverId}`, read: readActivity };
-};
+/** One server, by its numbers: cheap whatever the size of the backend. No row for numbers that don't exist. Level user. */
+export const showServer = (backendId: number, serverId: number): Command<Activity[]> => ({
+  line: `show stat ${checkNumber(backendId)} 4 ${checkNumber(serverId)}`,
+  read: readActivity,
+});
+
+function checkNumber(id: number): number {
+  if (Number.isSafeInteger(id) && id >= 0) return id;
+  throw new RangeError(`${id} is not a number that HAProxy gives`);
+}
 
 /** Level user. */
 export const showInfo = (): Command<Info> => ({ line: "show info", read: readInfo });

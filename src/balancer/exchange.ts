@@ -1,4 +1,5 @@
 import { createConnection } from "node:net";
+import { messageOf } from "../base/errors.ts";
 import type { SocketAddress } from "../inventory/fleet.ts";
 import { cutFrames } from "./frames.ts";
 
@@ -13,8 +14,8 @@ export interface Deadlines {
   reply: number;
 }
 
-/** HAProxy 2.6 hangs for ever on a command above 15 360 bytes. */
-const longestLine = 8_192;
+/** Bytes. HAProxy 2.6 hangs for ever on a command above 15 360. */
+export const longestLine = 8_192;
 /** 5,000 servers answer with about 1.5 MB. */
 const longestAnswer = 64 * 1024 * 1024;
 
@@ -65,9 +66,7 @@ export function exchange(
     socket.on("end", () => {
       if (size === 0) return fail("the connection was closed without an answer, so nothing was done");
       const { whole, rest } = cutFrames(Buffer.concat(chunks).toString(), wanted);
-      // A few messages of HAProxy end with one newline only; a long answer that ends so was cut.
-      const message = /^[^\n]+\n$/.test(rest) && whole.length === wanted - 1;
-      if (message) give([...whole, rest.trimEnd()]);
+      if (isMessage.test(rest) && whole.length === wanted - 1) give([...whole, rest.trimEnd()]);
       else fail("the connection was closed in the middle of an answer");
     });
     socket.on("error", (error: NodeJS.ErrnoException) => fail(reason(error, at), error));
@@ -75,6 +74,12 @@ export function exchange(
 }
 
 const newline = "\n".charCodeAt(0);
+
+/**
+ * A few of HAProxy's error messages end with one newline only. Data that end so were cut: the first line of
+ * `show stat` alone ("# pxname,…") would otherwise pass for a balancer without servers.
+ */
+const isMessage = /^(?!\w+: )[A-Z][^\n]+\n$/;
 
 function reason(error: NodeJS.ErrnoException, at: SocketAddress): string {
   const where = sayAddress(at);
@@ -87,8 +92,9 @@ function reason(error: NodeJS.ErrnoException, at: SocketAddress): string {
       return `nothing listens at ${where}; is HAProxy running?`;
     case "ENOTFOUND":
       return `the host of ${where} has no address`;
+    case undefined:
     default:
-      return `${where}: ${error.message}`;
+      return `${where}: ${messageOf(error)}`;
   }
 }
 

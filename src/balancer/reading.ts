@@ -10,9 +10,18 @@ function outBecause(state: ServerState): Entry["outBecause"] {
   return takesTraffic(state) ? undefined : "health";
 }
 
-function adminState(state: ServerState): AdminState {
+export function adminState(state: ServerState): AdminState {
   if (state.admin & admin.maint) return "maint";
   return state.admin & admin.drain ? "drain" : "ready";
+}
+
+/** Out by somebody's will, its own or that of the server it tracks, so that no passing check can bring it back. */
+export const heldOut = (state: ServerState): boolean => (state.admin & person) !== 0;
+
+/** Whether a server that was told this is so. One that tracks another takes its state over from there. */
+export function tookState(state: ServerState, told: AdminState): boolean {
+  const inherits = (state.admin & (admin.maintInherited | admin.drainInherited)) !== 0;
+  return adminState(state) === told || (told !== "ready" && inherits);
 }
 
 /** Joins both answers by name; a server that only one of them has came or went in between, and is left out. */

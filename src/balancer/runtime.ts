@@ -1,10 +1,11 @@
 import PQueue from "p-queue";
 import type { SocketAddress } from "../inventory/fleet.ts";
+import { AnswerError } from "./answers.ts";
 import type { Command } from "./commands.ts";
 import { type Deadlines, exchange } from "./exchange.ts";
 
 /** A tuple of commands → the tuple of what their readers give. */
-type Answers<C extends readonly Command<unknown>[]> = {
+export type Answers<C extends readonly Command<unknown>[]> = {
   -readonly [K in keyof C]: C[K] extends Command<infer T> ? T : never;
 };
 
@@ -12,9 +13,9 @@ type Answers<C extends readonly Command<unknown>[]> = {
 export interface Runtime {
   /**
    * Asks all commands on one line: one worker's view at one moment. HAProxy runs them in order, also
-   * after one that failed, so every answer is read before the first error is thrown.
+   * after one that failed; the first error in their order is thrown.
    *
-   * @throws AnswerError as the readers judge; NoAnswer when no whole answer came
+   * @throws AnswerError as the readers judge; NoAnswer when no whole answer came; RangeError for a line above 8 KB
    */
   ask<const C extends readonly Command<unknown>[]>(...commands: C): Promise<Answers<C>>;
 }
@@ -33,8 +34,20 @@ export function openRuntime(
     async ask(...commands) {
       const line = commands.map((command) => command.line).join(";");
       const frames = await oneAtATime.add(() => exchange(at, line, commands.length, within));
-      // Each reader's type is that of its own command; a mapped tuple can't say so to the compiler.
-      return commands.map((command, i) => command.read(frames[i] ?? "")) as Answers<typeof commands>;
+      return readAll(commands, frames);
     },
   };
+}
+
+function readAll<C extends readonly Command<unknown>[]>(commands: C, frames: string[]): Answers<C>;
+function readAll(commands: readonly Command<unknown>[], frames: string[]): unknown[] {
+  return commands.map((command, i) => readOne(command, frames[i] ?? ""));
+}
+
+function readOne(command: Command<unknown>, frame: string): unknown {
+  try {
+    return command.read(frame);
+  } catch (thrown) {
+    throw thrown instanceof AnswerError ? new AnswerError(thrown.kind, thrown.answer, command.line) : thrown;
+  }
 }

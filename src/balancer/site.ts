@@ -1,105 +1,79 @@
 import { RotaError } from "../base/errors.ts";
 import type { Balancer } from "../inventory/fleet.ts";
 import type { Activity, AdminState, Backend, Entry, Place, Survey } from "../rotation/ports.ts";
-import { AnswerError } from "./answers.ts";
+import type { BackendRow, ServerRow, ServerState } from "./answers.ts";
+import { askBalancer } from "./asking.ts";
 import {
-  type Command,
   setHealthDown,
   setState,
   showBackends,
   showCliLevel,
-  showInfo,
   showServer,
   showServers,
   showServersState,
 } from "./commands.ts";
-import { NoAnswer, sayAddress } from "./exchange.ts";
-import { backendsOf, entriesOf } from "./reading.ts";
-import { openRuntime } from "./runtime.ts";
+import type { Deadlines } from "./exchange.ts";
+import { askingByNumber, stateAt } from "./numbers.ts";
+import { adminState, backendsOf, entriesOf, heldOut, tookState } from "./reading.ts";
 
-/** One balancer of the inventory, with what rota asks it. Every error names it. */
+/** One balancer of the inventory, and what rota asks it. */
 export interface BalancerSite {
   survey(needs: "read" | "change"): Promise<Survey>;
   look(places: Place[]): Promise<Entry[]>;
+  /** @param distrust takes the health verdict back too */
   set(places: Place[], state: AdminState, distrust: boolean): Promise<void>;
   watch(places: Place[]): Promise<Activity[]>;
   capacity(places: Place[]): Promise<Backend[]>;
 }
 
-export function balancerSite({ name, socket }: Balancer): BalancerSite {
-  const runtime = openRuntime(socket);
-  /** HAProxy's numbers for servers, which may change with a reload: learned when they don't fit. */
-  let numbers = new Map<string, number>();
+export function balancerSite(balancer: Balancer, within?: Deadlines): BalancerSite {
+  const { name } = balancer;
+  const { ask, askAll, noRights } = askBalancer(balancer, within);
 
-  const ask = async <const C extends readonly Command<unknown>[]>(...commands: C) =>
-    runtime.ask(...commands).catch((thrown: unknown) => {
-      throw named(thrown);
-    });
-
-  /** The same error, with the balancer's name and what to do about it. */
-  function named(thrown: unknown): unknown {
-    if (thrown instanceof NoAnswer) {
-      return new RotaError("BALANCER_UNREACHABLE", { problem: `${name}: ${thrown.message}`, cause: thrown });
-    }
-    if (!(thrown instanceof AnswerError)) return thrown;
-    switch (thrown.kind) {
-      case "permission denied":
-        return noRights("less than admin", thrown);
-      case "no such server":
-      case "no such backend":
-        return new RotaError("SERVER_MISSING", { problem: `${name}: ${thrown.message}`, cause: thrown });
-      case "stopping":
-      case "not understood":
-        return new RotaError("BALANCER_ANSWER", { problem: `${name}: ${thrown.message}`, cause: thrown });
-    }
+  async function statesOf(places: Place[]): Promise<ServerState[]> {
+    const backends = [...new Set(places.map((place) => place.backend))];
+    const views = await askAll(backends.map((backend) => [showServersState(backend)] as const));
+    return views.flatMap(({ answers: [states] }) => states);
   }
 
-  const noRights = (level: string, cause?: unknown): RotaError =>
-    new RotaError("BALANCER_RIGHTS", {
-      problem: `${name}: its socket gives the level ${level}, and draining needs admin: in HAProxy's global section write "stats socket ${sayAddress(socket).replace("tcp://", "ipv4@")} level admin"`,
-      cause,
-    });
+  const byNumber = askingByNumber(name, statesOf);
 
-  async function learnNumbers(places: Place[]): Promise<void> {
-    const states = (await ask(...backendsIn(places).map((backend) => showServersState(backend)))).flat();
-    numbers = new Map([...numbers, ...states.map((s) => [`${s.backend}/${s.server}`, s.serverId] as const)]);
+  /** These backends, each as it was at one moment. */
+  async function viewsOf(numbers: ServerState[]): Promise<View[] | undefined> {
+    const backends = [...new Map(numbers.map(({ backend, backendId }) => [backend, backendId]))];
+    const views = await askAll(
+      backends.map(
+        ([backend, id]) => [showServersState(backend), showServers(id), showBackends(id)] as const,
+      ),
+    );
+    const fits = views.every(({ answers: [, , [totals]] }, i) => totals?.backend === backends[i]?.[0]);
+    return fits ? views.map(({ answers }) => answers) : undefined;
   }
 
-  async function watchOnce(places: Place[]): Promise<Activity[] | undefined> {
-    const ids = places.map((place) => numbers.get(`${place.backend}/${place.server}`));
-    if (ids.includes(undefined)) return undefined;
-    const [info, ...rows] = await ask(
-      showInfo(),
-      ...places.map((p, i) => showServer(p.backend, ids[i] ?? 0)),
+  async function activityOf(places: Place[], numbers: ServerState[]): Promise<Activity[] | undefined> {
+    const views = await askAll(
+      numbers.map(({ backendId, serverId }) => [showServer(backendId, serverId)] as const),
     );
-    const seen = places.map((place, i) => ({ place, row: rows[i]?.[0] }));
-    if (seen.some(({ place, row }) => row?.server !== place.server)) return undefined;
-    return seen.flatMap(({ place, row }) =>
-      row ? [{ ...row, ...place, process: info.pid, out: /^(DRAIN|MAINT|NOLB|DOWN)/.test(row.status) }] : [],
-    );
+    const seen = views.flatMap(({ info, answers: [[row]] }, i) => {
+      const place = places[i];
+      if (!place || row?.backend !== place.backend || row.server !== place.server) return [];
+      return { ...place, ...row, process: info.pid, out: /^(DRAIN|MAINT)/.test(row.status) };
+    });
+    return seen.length === places.length ? seen : undefined;
   }
 
   return {
     async survey(needs) {
-      const [info, level, states, rows, backends] = await ask(
-        showInfo(),
-        showCliLevel(),
-        showServersState(),
-        showServers(),
-        showBackends(),
-      );
-      if (info.stopping)
-        throw new RotaError("BALANCER_ANSWER", { problem: `${name}: an old worker answered` });
+      const { answers } = await ask(showCliLevel(), showServersState(), showServers(), showBackends());
+      const [level, states, rows, totals] = answers;
       if (needs === "change" && level !== "admin") throw noRights(level);
       const entries = entriesOf(name, states, rows);
-      return { entries, backends: backendsOf(name, entries, backends) };
+      return { entries, backends: backendsOf(name, entries, totals), unread: [] };
     },
 
     async look(places) {
-      const backends = backendsIn(places);
-      const states = (await ask(...backends.map((backend) => showServersState(backend)))).flat();
-      const rows = (await ask(...backends.map((backend) => showServers(backend)))).flat();
-      const entries = entriesOf(name, states, rows);
+      const views = await byNumber(places, viewsOf);
+      const entries = views.flatMap(([states, rows]) => entriesOf(name, states, rows));
       return places.map((place) => {
         const entry = entries.find((e) => e.backend === place.backend && e.server === place.server);
         if (entry) return entry;
@@ -110,35 +84,41 @@ export function balancerSite({ name, socket }: Balancer): BalancerSite {
     },
 
     async set(places, state, distrust) {
-      await ask(
-        ...places.flatMap((at) =>
-          distrust ? [setState(at, state), setHealthDown(at)] : [setState(at, state)],
-        ),
+      const views = await askAll(
+        places.map((at) => {
+          // HAProxy says "done" also where nothing could change: what counts is read back, by the same worker.
+          const told = [setState(at, state), showServersState(at.backend)] as const;
+          return distrust ? ([...told, setHealthDown(at)] as const) : told;
+        }),
       );
+      const refused = places.flatMap((at, i) => {
+        const now = stateAt(views[i]?.answers[1] ?? [], at, name);
+        if (tookState(now, state)) return [];
+        return `${at.backend}/${at.server} was told ${state} and is ${adminState(now)}`;
+      });
+      if (refused.length === 0) return;
+      throw new RotaError("BALANCER_ANSWER", { problem: `${name}: ${refused.join("; ")}` });
     },
 
     async watch(places) {
-      const seen = await watchOnce(places);
-      if (seen) return seen;
-      await learnNumbers(places);
-      const again = await watchOnce(places);
-      if (again) return again;
-      const missing = places.map((place) => `${place.backend}/${place.server}`).join(", ");
-      throw new RotaError("SERVER_MISSING", {
-        problem: `${name}: no answer about ${missing}; was HAProxy's configuration changed?`,
-      });
+      const seen = await byNumber(places, (numbers) => activityOf(places, numbers));
+      // These are shown whether or not the server is drained too: after a reload only a check may keep it out.
+      const unclear = seen.filter(({ status }) => /^(DOWN|NOLB|MAINT \(resolution\))/.test(status));
+      if (unclear.length === 0) return seen;
+      const states = await statesOf(unclear);
+      return seen.map((at) =>
+        unclear.includes(at) ? { ...at, out: heldOut(stateAt(states, at, name)) } : at,
+      );
     },
 
     async capacity(places) {
-      const asked = backendsIn(places);
-      const views = await Promise.all(
-        asked.map((backend) => ask(showServersState(backend), showServers(backend), showBackends(backend))),
-      );
-      return views.flatMap(([states, rows, backends]) =>
-        backendsOf(name, entriesOf(name, states, rows), backends),
+      const views = await byNumber(places, viewsOf);
+      return views.flatMap(([states, rows, totals]) =>
+        backendsOf(name, entriesOf(name, states, rows), totals),
       );
     },
   };
 }
 
-const backendsIn = (places: Place[]): string[] => [...new Set(places.map((place) => place.backend))];
+/** One backend: its servers' states, their rows, and the row of the backend itself. */
+type View = [states: ServerState[], servers: ServerRow[], totals: BackendRow[]];

@@ -1,11 +1,12 @@
-const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 export const durationPattern = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
 /** "250ms", "1.5s", "10m", "2h", "1d" → milliseconds; undefined for anything else (a bare number too). */
 export function parseDuration(text: string): number | undefined {
   const [, amount, unit] = durationPattern.exec(text.trim()) ?? [];
-  return amount && unit ? Math.round(Number(amount) * unitMs[unit as keyof typeof unitMs]) : undefined;
+  const one = unit && unitMs[unit];
+  return amount && one ? Math.round(Number(amount) * one) : undefined;
 }
 
 /** Milliseconds as a person would say them: 250ms, 1.2s, 12s, 3m20s, 2h05m, 3d. */

@@ -1,13 +1,13 @@
 import { createLogUpdate } from "log-update";
 import { createColors } from "picocolors";
 import type { Event } from "../events/events.ts";
-import { type RunState, nothingYet, reduce } from "../events/state.ts";
-import { type Paint, board } from "./board.ts";
+import type { RunState } from "../events/state.ts";
+import { board } from "./board.ts";
 import { colours } from "./colours.ts";
 
 /** Keeps the board on a terminal up to date until it is closed; the last picture stays. */
 export interface Painter {
-  show(event: Event): void;
+  show(event: Event, state: RunState): void;
   close(): void;
 }
 
@@ -15,18 +15,17 @@ export interface Painter {
 const frame = 100;
 
 export function painter(stream: NodeJS.WriteStream, colour: boolean): Painter {
-  const paint: Paint = colours(createColors(colour));
+  const paint = colours(createColors(colour));
   const draw = createLogUpdate(stream, { showCursor: true });
-  let state: RunState = nothingYet();
+  let state: RunState | undefined;
   const redraw = (): void => {
+    if (!state) return;
     const size = { width: Math.max(20, (stream.columns ?? 80) - 1), height: stream.rows ?? 24 };
     draw(board(state, Date.now(), size, paint).join("\n"));
   };
   const timer = setInterval(redraw, frame);
   return {
-    show(event) {
-      state = reduce(state, event);
-    },
+    show: (_, now) => void (state = now),
     close() {
       clearInterval(timer);
       redraw();

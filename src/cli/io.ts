@@ -8,6 +8,8 @@ export interface Io {
   cwd: string;
   /** The terminal to paint on; absent when stderr is none. */
   terminal: NodeJS.WriteStream | undefined;
+  /** The result goes to a terminal that may be coloured. */
+  colourOut: boolean;
   /** A terminal to be asked on; absent when stdin is none. */
   keyboard: NodeJS.ReadStream | undefined;
 }
@@ -22,6 +24,7 @@ export function processIo(): Io {
     env: process.env,
     cwd: process.cwd(),
     terminal: process.stderr.isTTY && process.env["TERM"] !== "dumb" ? process.stderr : undefined,
+    colourOut: process.stdout.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
     keyboard: process.stdin.isTTY ? process.stdin : undefined,
   };
 }

@@ -6,15 +6,10 @@ export interface Stop extends Disposable {
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-export function stopOnSignals(onStop: (how: "after this node" | "now") => void): Stop {
+export function stopOnSignals(): Stop {
   const first = new AbortController();
   const second = new AbortController();
-  const heard = (): void => {
-    if (second.signal.aborted) return;
-    const controller = first.signal.aborted ? second : first;
-    onStop(controller === first ? "after this node" : "now");
-    controller.abort();
-  };
+  const heard = (): void => (first.signal.aborted ? second : first).abort();
   for (const signal of signals) process.on(signal, heard);
   return {
     afterThisNode: first.signal,

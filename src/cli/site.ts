@@ -1,62 +1,41 @@
 import { hostname, userInfo } from "node:os";
-import { RotaError } from "../base/errors.ts";
 import { haproxies } from "../balancer/balancers.ts";
 import { findInventory } from "../inventory/find.ts";
-import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
+import { type Fleet, type Node, balancersOf } from "../inventory/fleet.ts";
 import { loadInventory } from "../inventory/load.ts";
 import { selectNodes } from "../inventory/select.ts";
 import type { Balancers } from "../rotation/ports.ts";
 import type { Io } from "./io.ts";
 
-/** What every command begins with: which fleet, and how its balancers are reached. */
+/** What every command begins with: which fleet, which of its nodes, and their balancers. */
 export interface Site {
   fleet: Fleet;
+  /** Chosen on the command line, in the order of the file. */
+  nodes: Node[];
+  /** The balancers of these nodes' pools; others are not asked. */
   balancers: Balancers;
-  /** The words to write before the nodes in an advice: "-i FILE", where one was given. */
-  inventoryWords: string;
 }
 
-export function openSite(inventory: string | undefined, io: Io): Site {
-  const file = findInventory({ given: inventory, env: io.env, cwd: io.cwd });
-  const fleet = loadInventory(file);
-  return {
-    fleet,
-    balancers: haproxies(fleet.balancers),
-    inventoryWords: inventory === undefined ? "" : ` -i ${inventory}`,
-  };
+export interface SiteArgs {
+  inventory?: string | undefined;
+  nodes: string[];
+  json?: boolean | undefined;
 }
 
-/** Nodes chosen on the command line, and which of them by their own name. */
-export function choose(fleet: Fleet, words: string[]): { nodes: Node[]; named: Set<string> } {
-  return { nodes: selectNodes(fleet, words), named: new Set(words) };
+/** @throws RotaError USAGE, INVENTORY */
+export function openSite({ inventory, nodes: words }: SiteArgs, io: Io): Site {
+  const fleet = loadInventory(findInventory({ given: inventory, env: io.env, cwd: io.cwd }));
+  const nodes = selectNodes(fleet, words);
+  const pools = fleet.pools.filter((pool) => pool.nodes.some((node) => nodes.includes(node)));
+  const concerned = new Set(pools.flatMap((pool) => balancersOf(fleet, pool)));
+  return { fleet, nodes, balancers: haproxies([...concerned]) };
 }
-
-export const poolOf = (fleet: Fleet, node: Node): Pool => {
-  const pool = fleet.pools.find(({ nodes }) => nodes.some(({ name }) => name === node.name));
-  if (!pool) throw new RangeError(`no pool has the node ${node.name}`);
-  return pool;
-};
 
 /** Who does this, for the journal and for the next person: user, host, and the CI job where there is one. */
 export function whoIsThis(env: Io["env"]): string {
-  const job =
-    env["CI_JOB_URL"] ??
-    env["BUILD_URL"] ??
-    (env["GITHUB_RUN_ID"] ? `${env["GITHUB_REPOSITORY"]} run ${env["GITHUB_RUN_ID"]}` : undefined);
+  const job = env["CI_JOB_URL"] ?? env["BUILD_URL"] ?? githubRun(env);
   return `${userInfo().username}@${hostname()}${job ? ` (${job})` : ""}`;
 }
 
-/** KEY=VALUE words of --set. @throws RotaError USAGE */
-export function readSet(words: string[]): Record<string, string> {
-  return Object.fromEntries(
-    words.map((word) => {
-      const [, key, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(word) ?? [];
-      if (key === undefined || value === undefined || key.startsWith("ROTA_") || value.includes("\0")) {
-        throw new RotaError("USAGE", {
-          problem: `--set ${word}: write KEY=VALUE, KEY of letters, digits and _, not ROTA_…`,
-        });
-      }
-      return [key, value];
-    }),
-  );
-}
+const githubRun = (env: Io["env"]): string | undefined =>
+  env["GITHUB_RUN_ID"] && `${env["GITHUB_REPOSITORY"]} run ${env["GITHUB_RUN_ID"]}`;

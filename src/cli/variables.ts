@@ -1,7 +1,7 @@
 import { RotaError } from "../base/errors.ts";
 import { shortestSecret } from "../base/redact.ts";
-import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
-import { placeholdersIn } from "../inventory/placeholders.ts";
+import type { Fleet, Node, Pool, Variable } from "../inventory/fleet.ts";
+import { ownPlaceholders, placeholdersIn } from "../inventory/placeholders.ts";
 import type { Io } from "./io.ts";
 
 export interface Variables {
@@ -11,6 +11,7 @@ export interface Variables {
 
 /**
  * What reaches a node's commands and check: its own variables, then --set, then rota's.
+ *
  * @throws RotaError USAGE for a variable of rota's own environment that is not set, or a secret too short to hide
  */
 export function variablesOf(
@@ -19,44 +20,56 @@ export function variablesOf(
   fleet: string,
   env: Io["env"],
 ): Variables {
-  const secrets: string[] = [];
-  const own = Object.entries(node.vars).map(([name, variable]) => {
-    if ("value" in variable) return [name, variable.value];
-    const value = env[variable.env];
-    if (value === undefined) {
-      throw new RotaError("USAGE", {
-        problem: `${node.name} needs ${name} from $${variable.env}, which is not set`,
-        left: "nothing was touched",
-        next: `export ${variable.env}=…, then the same again`,
-      });
-    }
-    if (variable.secret) {
-      if (value.length < shortestSecret) {
-        throw new RotaError("USAGE", {
-          problem: `the secret $${variable.env} is shorter than ${shortestSecret} characters: it could not be hidden`,
-          left: "nothing was touched",
-        });
-      }
-      // Output comes line by line: each line of a secret of several is hidden.
-      secrets.push(value, ...value.split("\n").filter((line) => line.length >= shortestSecret));
-    }
-    return [name, value];
-  });
+  const own = Object.entries(node.vars).map(([name, variable]) => ({
+    name,
+    variable,
+    value: valueOf(node, name, variable, env),
+  }));
   return {
-    secrets,
-    variables: { ...Object.fromEntries(own), ...set, ROTA_NODE: node.name, ROTA_FLEET: fleet },
+    secrets: own.flatMap(({ variable, value }) =>
+      "env" in variable && variable.secret ? secretsIn(variable.env, value) : [],
+    ),
+    variables: {
+      ...Object.fromEntries(own.map(({ name, value }) => [name, value])),
+      ...set,
+      ROTA_NODE: node.name,
+      ROTA_FLEET: fleet,
+    },
   };
 }
 
+function valueOf(node: Node, name: string, variable: Variable, env: Io["env"]): string {
+  if ("value" in variable) return variable.value;
+  const value = env[variable.env];
+  if (value !== undefined) return value;
+  throw new RotaError("USAGE", {
+    problem: `${node.name} needs ${name} from $${variable.env}, which is not set`,
+    left: "nothing was touched",
+    next: `export ${variable.env}=…, then the same again`,
+  });
+}
+
+/** Output comes line by line: each line of a secret of several lines is hidden too. */
+function secretsIn(name: string, value: string): string[] {
+  if (value.length < shortestSecret) {
+    throw new RotaError("USAGE", {
+      problem: `the secret $${name} is shorter than ${shortestSecret} characters: it could not be hidden`,
+      left: "nothing was touched",
+    });
+  }
+  return [value, ...value.split("\n").filter((line) => line.length >= shortestSecret)];
+}
+
 /** @throws RotaError USAGE where a deploy was not given what a pool says it needs */
-export function checkNeeds(fleet: Fleet, pools: Pool[], set: Record<string, string>): void {
-  const missing = pools.flatMap((pool) =>
-    pool.needs.filter((name) => !(name in set)).map((name) => `${pool.name} needs ${name}`),
+export function checkNeeds(fleet: Fleet, nodes: Node[], set: Record<string, string>): void {
+  const pools = fleet.pools.filter((pool) => pool.nodes.some((node) => nodes.includes(node)));
+  const missing = pools.flatMap(({ name, needs }) =>
+    needs.filter((need) => !Object.hasOwn(set, need)).map((need) => ({ pool: name, need })),
   );
   if (missing.length === 0) return;
-  const names = [...new Set(pools.flatMap((pool) => pool.needs.filter((name) => !(name in set))))];
+  const names = [...new Set(missing.map(({ need }) => need))];
   throw new RotaError("USAGE", {
-    problem: `${missing.join("; ")}, as ${fleet.file} says`,
+    problem: `${missing.map(({ pool, need }) => `${pool} needs ${need}`).join("; ")}, as ${fleet.file} says`,
     left: "nothing was touched",
     next: `the same with ${names.map((name) => `--set ${name}=…`).join(" ")}`,
   });
@@ -64,7 +77,7 @@ export function checkNeeds(fleet: Fleet, pools: Pool[], set: Record<string, stri
 
 /** @throws RotaError USAGE where the check asks for a value that nobody gave */
 export function checkTemplates(pool: Pool, node: Node, variables: Record<string, string>): void {
-  const known = new Set([...Object.keys(variables), "host", "node", "server"]);
+  const known = new Set([...Object.keys(variables), ...ownPlaceholders]);
   const missing = placeholdersIn(`${pool.check.url} ${pool.check.body ?? ""}`).filter(
     (name) => !known.has(name),
   );

@@ -1,24 +1,44 @@
-import type { Event, EventBody } from "../events/events.ts";
 import { plainLine } from "../board/plain.ts";
+import type { Emit, Event } from "../events/events.ts";
+import { type RunState, nothingYet, reduce } from "../events/state.ts";
 import { type Io, wantsColour } from "./io.ts";
 
 /** One view of a run's events: NDJSON on stdout, a live board on a terminal, or a plain line an event. */
 export interface View {
-  emit(event: EventBody): void;
+  emit: Emit;
+  /** What the events so far amount to. */
+  state(): RunState;
+  close(): void;
+}
+
+interface Screen {
+  show(event: Event, state: RunState): void;
   close(): void;
 }
 
 export async function openView(io: Io, json: boolean): Promise<View> {
-  const at = (event: EventBody): Event => ({ at: new Date().toISOString(), ...event });
-  if (json) return { emit: (event) => io.out(JSON.stringify(at(event))), close: () => undefined };
+  const screen = await screenFor(io, json);
+  let state = nothingYet();
+  return {
+    emit: (body) => {
+      const event: Event = { at: new Date().toISOString(), ...body };
+      state = reduce(state, event);
+      screen.show(event, state);
+    },
+    state: () => state,
+    close: () => screen.close(),
+  };
+}
+
+async function screenFor(io: Io, json: boolean): Promise<Screen> {
+  if (json) return { show: (event) => io.out(JSON.stringify(event)), close: () => undefined };
   if (io.terminal) {
     const { painter } = await import("../board/painter.ts");
-    const painting = painter(io.terminal, wantsColour(io));
-    return { emit: (event) => painting.show(at(event)), close: () => painting.close() };
+    return painter(io.terminal, wantsColour(io));
   }
-  const emit = (event: EventBody): void => {
-    const line = plainLine(at(event));
+  const show = (event: Event): void => {
+    const line = plainLine(event);
     if (line !== undefined) io.err(line);
   };
-  return { emit, close: () => undefined };
+  return { show, close: () => undefined };
 }

@@ -34,6 +34,8 @@ export interface RunState {
   notices: string[];
   stopping: string | undefined;
   end: RunEnd | undefined;
+  /** Milliseconds, once it has ended. */
+  ms: number;
 }
 
 export const nothingYet = (): RunState => ({
@@ -47,6 +49,7 @@ export const nothingYet = (): RunState => ({
   notices: [],
   stopping: undefined,
   end: undefined,
+  ms: 0,
 });
 
 const idle = (name: string): NodeState => ({
@@ -101,7 +104,7 @@ export function reduce(state: RunState, event: Event): RunState {
     case "stopping":
       return { ...state, stopping: event.how };
     case "run ended":
-      return { ...state, end: event.end };
+      return { ...state, end: event.end, ms: event.ms };
     case "batch started":
       return state;
   }

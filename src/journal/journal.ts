@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Kysely } from "kysely";
-import type { Absence, Found, Journal } from "../rotation/ports.ts";
+import type { Absence, Journal } from "../rotation/ports.ts";
 import type { Tables } from "./schema.ts";
+import { readFound, readSet } from "./stored.ts";
 
 /** The journal on a database. Each write is one statement: it is there whole or not at all. */
 export function journalOn(db: Kysely<Tables>, asRotaError: (thrown: unknown) => Error): Journal {
@@ -83,7 +84,9 @@ export function journalOn(db: Kysely<Tables>, asRotaError: (thrown: unknown) => 
       ),
     async absences(fleet) {
       const rows = await named(db.selectFrom("absences").selectAll().where("fleet", "=", fleet).execute());
-      return new Map(rows.map((row) => [row.node, absenceOf(row)]));
+      return named(
+        Promise.resolve(rows).then((all) => new Map(all.map((row) => [row.node, absenceOf(row)]))),
+      );
     },
     async lastSet(fleet, node) {
       const row = await named(
@@ -103,7 +106,7 @@ export function journalOn(db: Kysely<Tables>, asRotaError: (thrown: unknown) => 
           .limit(1)
           .executeTakeFirst(),
       );
-      return row ? (JSON.parse(row.set) as Record<string, string>) : undefined;
+      return row && (await named(Promise.resolve(row.set).then(readSet)));
     },
     async lastRotations(fleet) {
       const rows = await named(
@@ -150,5 +153,5 @@ const absenceOf = (row: Tables["absences"]): Absence => ({
   reason: row.reason ?? undefined,
   since: new Date(row.since),
   until: row.until === null ? undefined : new Date(row.until),
-  found: JSON.parse(row.found) as Found[],
+  found: readFound(row.found),
 });

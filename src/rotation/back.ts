@@ -2,7 +2,7 @@ import { poll, notYet, yes } from "../base/poll.ts";
 import { RotaError } from "../base/errors.ts";
 import type { Activity, AdminState, Entry, Found, Place } from "./ports.ts";
 import { whileUnanswered } from "./quiet.ts";
-import type { Trip, World } from "./world.ts";
+import { type Trip, type World, isHeld } from "./world.ts";
 
 /**
  * Back as it was found, and into rotation only with a fresh pass of HAProxy's own checks: leaving maint
@@ -13,7 +13,8 @@ export async function putBack(trip: Trip, world: World): Promise<void> {
   if (back.length > 0) await prove(trip, back, world);
   trip.reached = "proven";
   await leaveAsFound(trip, world);
-  await world.journal.putBack(world.fleet, trip.node.name);
+  // A hold that was there before stays its owner's: the node is out as found, and still known to be.
+  if (!isHeld(trip)) await world.journal.putBack(world.fleet, trip.node.name);
 }
 
 /** Exactly what was found: the admin state by us, the weight never touched, both read back. */

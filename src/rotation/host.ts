@@ -31,12 +31,12 @@ async function runOnNode(
   trip: Trip,
   name: StepName,
   script: string,
-  { hosts, emit, now }: World,
+  { run, hosts, emit, now }: World,
 ): Promise<void> {
   const node = trip.node.name;
   trip.lastLines = [];
   const outcome = await hosts.run(trip.node, script, {
-    variables: trip.variables,
+    variables: { ...trip.variables, ROTA_RUN: run },
     within: trip.pool.limits.command,
     signal: now,
     onOutput: (line) => {
@@ -58,7 +58,7 @@ export async function untilHealthy(trip: Trip, { health, clock, now, emit }: Wor
   const body = check.body === undefined ? undefined : fill(check.body, values);
   let good = 0;
   await poll({
-    what: `${trip.node.name} to pass its check (${url})`,
+    what: `${trip.node.name} to pass its check (${trip.redact(url)})`,
     every: 25,
     within: check.within,
     clock,

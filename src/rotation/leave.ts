@@ -3,7 +3,7 @@ import { notYet, poll, yes } from "../base/poll.ts";
 import { shareOf } from "../inventory/fleet.ts";
 import { currentProcess } from "./process.ts";
 import type { Backend, Entry, Found } from "./ports.ts";
-import type { Trip, World } from "./world.ts";
+import { type Trip, type World, isHeld } from "./world.ts";
 
 /** Somebody took the node out since the plan was made: it is theirs, and is left as it is. */
 export class LeftAlone extends Error {
@@ -17,7 +17,7 @@ export async function survey(trip: Trip, { balancers, hosts, now }: World): Prom
     trip.hostNeeded ? hosts.open(trip.node) : undefined,
   ]);
   const theirs = entries.find((entry) => entry.outBecause === "person");
-  if (trip.standing === "serving" && theirs) {
+  if (theirs && (trip.standing === "serving" || trip.standing === "down")) {
     throw new LeftAlone(
       `${theirs.balancer}/${theirs.backend} shows ${theirs.status} since: somebody took it out`,
     );
@@ -50,12 +50,10 @@ export async function leave(trip: Trip, world: World): Promise<void> {
   });
 }
 
-/** The journal knows of it before any balancer does. A person's hold stays theirs. */
-async function recordAbsence(
-  { node, found, absence, hold }: Trip,
-  { journal, fleet, run, by, reason, clock }: World,
-): Promise<void> {
-  if (absence?.kind === "hold") return;
+/** The journal knows of it before any balancer does. A hold of somebody else stays theirs. */
+async function recordAbsence(trip: Trip, { journal, fleet, run, by, reason, clock }: World): Promise<void> {
+  const { node, found, absence, hold } = trip;
+  if (absence?.kind === "hold" && (isHeld(trip) || absence.by !== by)) return;
   const kind = hold ? "hold" : "run";
   const since = clock.today();
   await journal.takenOut(fleet, { node: node.name, kind, run, by, reason, since, until: hold?.until, found });

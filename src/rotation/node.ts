@@ -24,6 +24,7 @@ export async function drainNode(trip: Trip, world: World): Promise<void> {
 
 /** Back by hand: proven first. */
 export async function readyNode(trip: Trip, world: World): Promise<void> {
+  await step(trip, "survey", world, () => survey(trip, world));
   await step(trip, "check", world, () => untilHealthy(trip, world));
   await step(trip, "ready", world, () => putBack(trip, world));
 }

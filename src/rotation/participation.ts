@@ -1,5 +1,6 @@
 /** Who takes part in a run, and why a node is left alone. Pure. */
-import type { Absence, Entry } from "./ports.ts";
+import { asFound } from "./leave.ts";
+import type { Absence, Entry, Found } from "./ports.ts";
 import type { Standing } from "./world.ts";
 
 export interface Choice {
@@ -9,45 +10,87 @@ export interface Choice {
   includeHeld: boolean;
 }
 
-export type Part = { takesPart: true; standing: Standing; note?: string } | { takesPart: false; why: string };
+export interface TakesPart {
+  takesPart: true;
+  standing: Standing;
+  /** How its places are to be left, where that is not how they are now. */
+  found?: Found[];
+  note?: string;
+}
 
+export type Part = TakesPart | { takesPart: false; why: string };
+
+/** For a deploy or a rotation. */
 export function partOf(entries: Entry[], absence: Absence | undefined, choice: Choice): Part {
-  const out = entries.filter((entry) => entry.outBecause !== undefined);
-  const partly =
-    out.length > 0 && out.length < entries.length
-      ? `; in on ${where(entries.filter((e) => !e.outBecause))}`
-      : "";
-  if (absence?.kind === "hold")
-    return held(choice, `held by ${absence.by}${because(absence)}${servedAnyway(entries)}`);
+  if (absence?.kind === "hold") return held(choice, `${sayHold(absence)}${servedAnyway(entries)}`);
+  const out = entries.filter(isOut);
   if (out.length === 0) return { takesPart: true, standing: "serving" };
-  if (absence?.kind === "run")
-    return { takesPart: true, standing: "ours", note: `left out by run ${absence.run}` };
+  if (absence) {
+    const note = `was left out by run ${absence.run}; goes first, back when proven`;
+    return { takesPart: true, standing: "ours", found: absence.found, note };
+  }
   const byPerson = out.filter((entry) => entry.outBecause === "person");
-  if (byPerson.length > 0) return held(choice, `taken out by somebody else: ${sayStates(byPerson)}${partly}`);
-  const why = `${sayStates(out)}${partly}`;
-  if (choice.named || choice.includeDown) return { takesPart: true, standing: "down", note: why };
-  return { takesPart: false, why: `${why}; name it, or --include-down, to deploy it too` };
+  if (byPerson.length > 0)
+    return held(choice, `taken out by somebody else: ${sayStates(byPerson)}${servedElsewhere(entries)}`);
+  const why = `${sayStates(out)}${servedElsewhere(entries)}`;
+  if (choice.named || choice.includeDown)
+    return { takesPart: true, standing: "down", note: `is down (${why}); goes first, back when proven` };
+  return { takesPart: false, why: `${why}; name it, or --include-down, to take it along` };
+}
+
+/** For a drain by hand: a node that we hold already is told again; what somebody else took out is theirs. */
+export function partToDrain(entries: Entry[], absence: Absence | undefined): Part {
+  if (absence) {
+    const note = `${absence.kind === "hold" ? sayHold(absence) : `left out by run ${absence.run}`}; told again`;
+    return { takesPart: true, standing: "ours", found: absence.found, note };
+  }
+  const byPerson = entries.filter((entry) => entry.outBecause === "person");
+  if (byPerson.length > 0)
+    return { takesPart: false, why: `out already, by somebody else: ${sayStates(byPerson)}` };
+  if (!entries.some(isOut)) return { takesPart: true, standing: "serving" };
+  return { takesPart: true, standing: "down", note: `is down already (${sayStates(entries.filter(isOut))})` };
+}
+
+/** For a return by hand: whoever took it out, a person now says that it comes back. */
+export function partToReady(entries: Entry[], absence: Absence | undefined): Part {
+  const out = entries.filter(isOut);
+  if (out.length === 0 && !absence) return { takesPart: false, why: "in rotation already" };
+  if (absence) {
+    const note = absence.kind === "hold" ? sayHold(absence) : `left out by run ${absence.run}`;
+    return { takesPart: true, standing: "ours", found: absence.found, note };
+  }
+  const found = entries.map((entry): Found => ({ ...asFound(entry), admin: "ready" }));
+  return { takesPart: true, standing: "ours", found, note: `is ${sayStates(out)}` };
 }
 
 const held = ({ includeHeld }: Choice, why: string): Part =>
   includeHeld
     ? { takesPart: true, standing: "held", note: `${why}; stays out` }
-    : { takesPart: false, why: `${why}; --include-held to deploy it and leave it out` };
+    : { takesPart: false, why: `${why}; --include-held to take it along and leave it out` };
 
-const because = ({ reason }: Absence): string => (reason === undefined ? "" : ` (${reason})`);
+const sayHold = ({ by, reason }: Absence): string =>
+  `held by ${by}${reason === undefined ? "" : ` (${reason})`}`;
 
-function servedAnyway(entries: Entry[]): string {
-  const serving = entries.filter((entry) => entry.outBecause === undefined);
-  return serving.length === 0 ? "" : `, but IN ROTATION on ${where(serving)}`;
-}
+const isOut = (entry: Entry): boolean => entry.outBecause !== undefined;
 
-const where = (entries: Entry[]): string => entries.map((e) => `${e.balancer}/${e.backend}`).join(", ");
+const serving = (entries: Entry[]): string =>
+  entries
+    .filter((entry) => !isOut(entry))
+    .map((e) => `${e.balancer}/${e.backend}`)
+    .join(", ");
+
+/** Out in one entry, in in another: it counts as out, and both are named. */
+const servedElsewhere = (entries: Entry[]): string => (serving(entries) ? `; in on ${serving(entries)}` : "");
+
+const servedAnyway = (entries: Entry[]): string =>
+  serving(entries) ? `, but IN ROTATION on ${serving(entries)}` : "";
 
 /** "lb1/app DOWN (L4CON Connection refused), lb2/app DRAIN" */
-const sayStates = (entries: Entry[]): string =>
+export const sayStates = (entries: Entry[]): string =>
   entries
-    .map(
-      (e) =>
-        `${e.balancer}/${e.backend} ${e.status}${e.weight === 0 ? " weight 0" : ""}${e.outBecause === "health" && e.lastCheck ? ` (${e.lastCheck})` : ""}`,
-    )
+    .map((e) => {
+      const weight = e.weight === 0 ? " weight 0" : "";
+      const check = e.outBecause === "health" && e.lastCheck ? ` (${e.lastCheck})` : "";
+      return `${e.balancer}/${e.backend} ${e.status}${weight}${check}`;
+    })
     .join(", ");

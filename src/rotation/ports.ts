@@ -1,4 +1,5 @@
 /** What the heart needs from the rooms around it. Times are milliseconds. */
+import type { RotaError } from "../base/errors.ts";
 import type { Outcome, OutputLine, StepName, NodeEnd, RunEnd, CommandName } from "../events/events.ts";
 import type { Check, Node } from "../inventory/fleet.ts";
 
@@ -47,6 +48,8 @@ export interface Backend {
 export interface Survey {
   entries: Entry[];
   backends: Backend[];
+  /** Balancers that could not be read, and why. */
+  unread: { balancer: string; error: RotaError }[];
 }
 
 /** What one place does at this moment. */
@@ -69,7 +72,7 @@ export interface Activity extends Place {
  * BALANCER_RIGHTS or SERVER_MISSING, naming every balancer that it is true of
  */
 export interface Balancers {
-  /** Everything on every balancer; throws one error that lists all that can't be read. */
+  /** Everything on every balancer. One that can't be read, or gives too few rights to change it, is listed. */
   survey(needs: "read" | "change"): Promise<Survey>;
   /** These places, read afresh. */
   look(places: Place[]): Promise<Entry[]>;

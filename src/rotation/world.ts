@@ -31,12 +31,20 @@ export interface World {
 /** Why a node takes part: it serves; checks fail on it; our own run left it out; a person keeps it out. */
 export type Standing = "serving" | "down" | "ours" | "held";
 
+export const nameOf = ({ node }: Trip): string => node.name;
+
+/** A person's hold under which the node is worked on, and that stays. */
+export const isHeld = ({ standing, absence }: Trip): boolean =>
+  standing === "held" && absence?.kind === "hold";
+
 /** One node on its way through a rotation. */
 export interface Trip {
   node: Node;
   pool: Pool;
   places: Place[];
   standing: Standing;
+  /** Why it takes part, where that is not plain; for people. */
+  note: string | undefined;
   /** As the balancers showed them last. */
   entries: Entry[];
   /** How its places were found, and are to be left. */
@@ -58,7 +66,9 @@ export interface Trip {
   outSince: number | undefined;
   /** The last lines that its commands printed. */
   lastLines: string[];
-  /** Takes the pool's secrets out of what is shown. */
+  /** Values that are never shown or stored. */
+  secrets: string[];
+  /** Takes them out of what is shown. */
   redact: Redact;
 }
 

@@ -1,0 +1,105 @@
+/** Asks one balancer of the inventory. Every error names it. */
+import { RotaError } from "../base/errors.ts";
+import type { Balancer, SocketAddress } from "../inventory/fleet.ts";
+import { AnswerError, type Info } from "./answers.ts";
+import { type Command, showInfo } from "./commands.ts";
+import { type Deadlines, NoAnswer, longestLine, sayAddress } from "./exchange.ts";
+import { type Answers, openRuntime } from "./runtime.ts";
+
+/** Commands that belong on one line. */
+type Group = readonly Command<unknown>[];
+
+/** What one worker said to one group. */
+export interface Answered<G extends Group> {
+  info: Info;
+  answers: Answers<G>;
+}
+
+export interface Asking {
+  /** Asks on one line; only HAProxy's current worker is believed. */
+  ask: <const G extends Group>(...group: G) => Promise<Answered<G>>;
+  /** Asks all groups, on as few lines as their length allows. */
+  askAll: <const G extends Group>(groups: readonly G[]) => Promise<Answered<G>[]>;
+  noRights: (level: string, cause?: unknown) => RotaError;
+}
+
+/** Just after a reload the old worker may still take a connection: measured, 14 of 65,000 in 22 reloads. */
+const tries = 4;
+
+export function askBalancer({ name, socket }: Balancer, within?: Deadlines): Asking {
+  const runtime = openRuntime(socket, within);
+
+  async function ask<const G extends Group>(...group: G): Promise<Answered<G>> {
+    for (let tried = 0; tried < tries; tried++) {
+      try {
+        const [info, ...answers] = await runtime.ask(showInfo(), ...group);
+        if (!info.stopping) return { info, answers };
+      } catch (thrown) {
+        // What an old worker was told changed nothing, so the new one may be told the same.
+        if (!(thrown instanceof AnswerError && thrown.kind === "stopping")) throw named(thrown);
+      }
+    }
+    throw new RotaError("BALANCER_UNREACHABLE", {
+      problem: `${name}: only a worker that is stopping answers; HAProxy is being reloaded or stopped`,
+    });
+  }
+
+  /** The same error, with the balancer's name and what to do about it. */
+  function named(thrown: unknown): unknown {
+    if (thrown instanceof NoAnswer) {
+      return new RotaError("BALANCER_UNREACHABLE", { problem: `${name}: ${thrown.message}`, cause: thrown });
+    }
+    if (!(thrown instanceof AnswerError)) return thrown;
+    if (thrown.kind === "permission denied") return noRights("less than admin", thrown);
+    const missing = thrown.kind === "no such server" || thrown.kind === "no such backend";
+    return new RotaError(missing ? "SERVER_MISSING" : "BALANCER_ANSWER", {
+      problem: `${name}: ${thrown.message}`,
+      cause: thrown,
+    });
+  }
+
+  const noRights = (level: string, cause?: unknown): RotaError =>
+    new RotaError("BALANCER_RIGHTS", {
+      problem: `${name}: its socket gives the level ${level}, and draining needs admin: in HAProxy's global section write "stats socket ${asBound(socket)} level admin"`,
+      cause,
+    });
+
+  async function askAll<const G extends Group>(groups: readonly G[]): Promise<Answered<G>[]> {
+    const answered: Answered<G>[] = [];
+    for (const line of intoLines(groups)) {
+      const { info, answers } = await ask(...line.flat());
+      answered.push(...cut(line, answers).map((mine) => ({ info, answers: mine })));
+    }
+    return answered;
+  }
+
+  return { ask, askAll, noRights };
+}
+
+/** Groups that fit on one line each, `show info` before them. */
+export function intoLines<G extends Group>(groups: readonly G[]): G[][] {
+  const lines: G[][] = [];
+  let left = 0;
+  for (const group of groups) {
+    const bytes = group.reduce((sum, { line }) => sum + line.length + 1, 0);
+    const last = lines.at(-1);
+    if (last && bytes <= left) last.push(group);
+    else {
+      lines.push([group]);
+      left = longestLine - showInfo().line.length;
+    }
+    left -= bytes;
+  }
+  return lines;
+}
+
+/** The answers to all groups of a line → those to each. */
+function cut<G extends Group>(groups: readonly G[], answers: readonly unknown[]): Answers<G>[];
+function cut(groups: readonly Group[], answers: readonly unknown[]): unknown[][] {
+  let from = 0;
+  return groups.map((group) => answers.slice(from, (from += group.length)));
+}
+
+/** As `bind` in HAProxy's configuration has it. */
+const asBound = (at: SocketAddress): string =>
+  at.kind === "unix" ? at.path : sayAddress(at).replace("tcp://", at.host.includes(":") ? "ipv6@" : "ipv4@");

@@ -1,0 +1,122 @@
+/** One run from its first entry in the journal to its last word. */
+import PQueue from "p-queue";
+import { systemClock } from "../base/clock.ts";
+import { RotaError } from "../base/errors.ts";
+import { redactor } from "../base/redact.ts";
+import { reportLines } from "../board/report.ts";
+import type { RunEnd } from "../events/events.ts";
+import { statusPages } from "../health/pages.ts";
+import { failureOf, interruptionOf, sayLeft } from "../rotation/ending.ts";
+import { type Plan, tripsOf } from "../rotation/plan.ts";
+import type { Hosts, Journal } from "../rotation/ports.ts";
+import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";
+import { type World, nameOf } from "../rotation/world.ts";
+import type { Work } from "./change.ts";
+import { Exit, type ExitCode } from "./exit.ts";
+import type { Io } from "./io.ts";
+import { errorLines } from "./show-error.ts";
+import type { Stop } from "./signals.ts";
+import { whoIsThis } from "./site.ts";
+import { type View, openView } from "./views.ts";
+
+interface Means {
+  journal: Journal;
+  hosts: Hosts;
+  stop: Stop;
+}
+
+export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise<ExitCode> {
+  const { command, site, args, again } = work;
+  const { journal, stop } = means;
+  const redact = redactor(tripsOf(plan).flatMap(({ secrets }) => secrets));
+  const start = {
+    command,
+    fleet: site.fleet.name,
+    by: whoIsThis(io.env),
+    reason: args.reason === undefined ? undefined : redact(args.reason),
+    set: Object.fromEntries(Object.entries(work.set).map(([key, value]) => [key, redact(value)])),
+  };
+  const run = await journal.begin(start);
+  const view = await openView(io, args.json === true);
+  stop.afterThisNode.addEventListener("abort", () => view.emit({ type: "stopping", how: "after this node" }));
+  stop.now.addEventListener("abort", () => view.emit({ type: "stopping", how: "now" }));
+  const nodes = tripsOf(plan).map(nameOf);
+  view.emit({ type: "run started", run, ...start, nodes, leftAlone: plan.leftAlone });
+
+  const began = systemClock.now();
+  const rollout = await closingOnDefect(view, () =>
+    rollOut(plan, worldOf(work, means, { run, ...start }, view), work.travel),
+  );
+  const left = sayLeft(rollout.ended, rollout.notStarted);
+  const failure =
+    failureOf(rollout, redact(again)) ??
+    interruptionOf(rollout, redact(again)) ??
+    (await lastWord(() => journal.end(run, "done"), left));
+  const end = endOf(failure, rollout);
+  if (failure) await lastWord(() => journal.end(run, end, failure.message), left);
+  const ms = systemClock.now() - began;
+  view.emit({ type: "run ended", run, end, ms, ...(failure ? told(failure) : {}) });
+  view.close();
+  if (!args.json) for (const line of reportLines(view.state())) io.out(line);
+  if (failure) for (const line of errorLines(failure)) io.err(line);
+  return exits[end];
+}
+
+const exits: Record<RunEnd, ExitCode> = {
+  done: Exit.ok,
+  failed: Exit.failed,
+  refused: Exit.refused,
+  interrupted: Exit.interrupted,
+};
+
+function endOf(failure: RotaError | undefined, { ended }: RolloutEnd): RunEnd {
+  if (!failure) return "done";
+  if (failure.code === "INTERRUPTED") return "interrupted";
+  return ended.every(({ trip }) => trip.reached === "untouched") ? "refused" : "failed";
+}
+
+type Start = Pick<World, "run" | "fleet" | "by" | "reason">;
+
+const worldOf = ({ site, args }: Work, { journal, hosts, stop }: Means, start: Start, view: View): World => ({
+  run: start.run,
+  fleet: start.fleet,
+  by: start.by,
+  reason: start.reason,
+  balancers: site.balancers,
+  hosts,
+  health: statusPages(),
+  journal,
+  clock: systemClock,
+  emit: view.emit,
+  afterThisNode: stop.afterThisNode,
+  now: stop.now,
+  leaving: new PQueue({ concurrency: 1 }),
+  force: args.force === true,
+});
+
+async function closingOnDefect<T>(view: View, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    view.close(); // a defect is told on a clean terminal
+    throw thrown;
+  }
+}
+
+/** A journal that fails at the very end changes nothing on the nodes, but must be known. */
+async function lastWord(write: () => Promise<void>, left: string): Promise<RotaError | undefined> {
+  try {
+    await write();
+    return undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof RotaError)) throw thrown;
+    return new RotaError(thrown.code, { problem: thrown.message, left, cause: thrown });
+  }
+}
+
+const told = ({ code, message: problem, left, next }: RotaError) => ({
+  code,
+  problem,
+  ...(left === undefined ? {} : { left }),
+  ...(next === undefined ? {} : { next }),
+});

@@ -1,0 +1,83 @@
+/** What every command that changes something does: look, plan, reach the hosts, ask, act. */
+import { RotaError } from "../base/errors.ts";
+import { planLines } from "../board/plan.ts";
+import type { CommandName } from "../events/events.ts";
+import { openJournal } from "../journal/open.ts";
+import { sshHosts } from "../remote/hosts.ts";
+import { type Plan, type PlanOptions, makePlan, tripsOf } from "../rotation/plan.ts";
+import type { Journal } from "../rotation/ports.ts";
+import type { Travel } from "../rotation/rollout.ts";
+import { act } from "./act.ts";
+import { confirm } from "./confirm.ts";
+import { Exit, type ExitCode } from "./exit.ts";
+import type { Io } from "./io.ts";
+import { openHosts } from "./open-hosts.ts";
+import { medianOf } from "./median.ts";
+import { refuse, untouched } from "./refuse.ts";
+import { stopOnSignals } from "./signals.ts";
+import type { Site, SiteArgs } from "./site.ts";
+
+export interface ChangeArgs extends SiteArgs {
+  reason?: string | undefined;
+  yes?: boolean | undefined;
+  force?: boolean | undefined;
+  /** Ends after the plan and a connection to every host. */
+  dryRun?: boolean | undefined;
+}
+
+export interface Work {
+  command: CommandName;
+  site: Site;
+  args: ChangeArgs;
+  set: Record<string, string>;
+  travel: Travel;
+  options: (journal: Journal) => Promise<PlanOptions>;
+  /** The same command again, as a person can paste it. */
+  again: string;
+}
+
+/** @throws RotaError before anything was touched */
+export async function change(work: Work, io: Io): Promise<ExitCode> {
+  const { site, args } = work;
+  using stop = stopOnSignals();
+  await using journal = await openJournal(io.env);
+  await using hosts = sshHosts({ connectWithin: connectLimits(site), agent: io.env["SSH_AUTH_SOCK"] });
+  const { plan, lines } = await lookAndPlan(work, journal);
+  await openHosts(plan, hosts);
+  if (!args.json) for (const line of lines) io.err(line);
+  refuse(plan);
+  const [first] = tripsOf(plan);
+  if (args.dryRun || !first) return sayPlanOnly(plan, lines, args, io);
+  await confirm({ yes: args.yes === true, force: args.force === true, name: first.node.name }, io);
+  if (stop.afterThisNode.aborted) throw new RotaError("INTERRUPTED", { problem: "stopped", left: untouched });
+  return await act(work, plan, { journal, hosts, stop }, io);
+}
+
+async function lookAndPlan(
+  { site, options }: Work,
+  journal: Journal,
+): Promise<{ plan: Plan; lines: string[] }> {
+  const { fleet, balancers } = site;
+  const [survey, absences, took, planOptions] = await Promise.all([
+    balancers.survey("change"),
+    journal.absences(fleet.name),
+    journal.lastRotations(fleet.name),
+    options(journal),
+  ]);
+  const plan = makePlan(fleet, survey, absences, planOptions);
+  return { plan, lines: planLines(plan, medianOf(took)) };
+}
+
+function sayPlanOnly(plan: Plan, lines: string[], { json }: ChangeArgs, io: Io): ExitCode {
+  if (json) io.out(JSON.stringify({ type: "plan", leftAlone: plan.leftAlone, touched: [] }));
+  else if (tripsOf(plan).length > 0) io.out("every host answers; nothing was touched");
+  else io.out(lines.at(-1) ?? untouched);
+  return Exit.ok;
+}
+
+function connectLimits({ fleet }: Site): (node: { name: string }) => number {
+  const limits = new Map(
+    fleet.pools.flatMap(({ nodes, limits: { connect } }) => nodes.map(({ name }) => [name, connect])),
+  );
+  return ({ name }) => limits.get(name) ?? 10_000;
+}

@@ -1,0 +1,44 @@
+import { RotaError } from "../base/errors.ts";
+import { drainNode } from "../rotation/node.ts";
+import { partToDrain } from "../rotation/participation.ts";
+import type { PlanOptions } from "../rotation/plan.ts";
+import { type ChangeArgs, change } from "./change.ts";
+import type { ExitCode } from "./exit.ts";
+import type { Io } from "./io.ts";
+import { openSite } from "./site.ts";
+import { commandLine, readDuration } from "./words.ts";
+
+export interface DrainArgs extends ChangeArgs {
+  /** How long the node is meant to stay out. */
+  for?: string | undefined;
+}
+
+/** Out by hand: drained, settled, held. It never comes back by itself. */
+export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
+  const again = commandLine(wordsOf(args));
+  if (!args.reason?.trim())
+    throw new RotaError("USAGE", {
+      problem: "a drain needs a reason, for whoever finds the node out of rotation",
+      next: `${again} --reason "disk swap"`,
+    });
+  const meant = readDuration("--for", args.for);
+  const until = meant === undefined ? undefined : new Date(Date.now() + meant);
+  const site = openSite(args, io);
+  const options: PlanOptions = {
+    nodes: site.nodes,
+    part: (_, entries, absence) => partToDrain(entries, absence),
+    errand: { upgrade: false, hostNeeded: false, hold: { until } },
+    force: args.force === true,
+    variablesOf: () => ({ variables: {}, secrets: [] }),
+  };
+  const work = { command: "drain", site, args, set: {}, travel: drainNode, again } as const;
+  return change({ ...work, options: async () => options }, io);
+}
+
+const wordsOf = ({ nodes, inventory, reason, for: until }: DrainArgs): string[] => [
+  "drain",
+  ...nodes,
+  ...(inventory === undefined ? [] : ["-i", inventory]),
+  ...(reason?.trim() ? ["--reason", reason] : []),
+  ...(until === undefined ? [] : ["--for", until]),
+];

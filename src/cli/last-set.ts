@@ -1,0 +1,26 @@
+import type { PlanOptions } from "../rotation/plan.ts";
+import type { Journal } from "../rotation/ports.ts";
+import type { Io } from "./io.ts";
+import type { Site } from "./site.ts";
+import { checkTemplates, variablesOf } from "./variables.ts";
+
+/** For work without an upgrade: the node runs what its last good deploy was given, unless --set says otherwise. */
+export function withLastSet(
+  { fleet, nodes }: Site,
+  set: Record<string, string>,
+  env: Io["env"],
+  options: Omit<PlanOptions, "variablesOf">,
+): (journal: Journal) => Promise<PlanOptions> {
+  return async (journal) => {
+    const sets = await Promise.all(nodes.map(({ name }) => journal.lastSet(fleet.name, name)));
+    const lastSets = new Map(nodes.map(({ name }, i) => [name, sets[i]]));
+    return {
+      ...options,
+      variablesOf(pool, node) {
+        const known = variablesOf(node, { ...lastSets.get(node.name), ...set }, fleet.name, env);
+        checkTemplates(pool, node, known.variables);
+        return known;
+      },
+    };
+  };
+}

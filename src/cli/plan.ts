@@ -1,0 +1,49 @@
+import { planLines } from "../board/plan.ts";
+import { readJournal } from "../journal/open.ts";
+import { type Plan, makePlan } from "../rotation/plan.ts";
+import { nameOf } from "../rotation/world.ts";
+import { Exit, type ExitCode } from "./exit.ts";
+import type { Io } from "./io.ts";
+import { medianOf } from "./median.ts";
+import { refuse } from "./refuse.ts";
+import { type RolloutArgs, rolloutOptions } from "./rollout-options.ts";
+import { type SiteArgs, openSite } from "./site.ts";
+import { readSet } from "./words.ts";
+
+/** What a deploy would do. Asks the balancers, touches nothing, contacts no host. */
+export async function plan(args: RolloutArgs & SiteArgs, io: Io): Promise<ExitCode> {
+  readSet(args.set);
+  const options = rolloutOptions(args);
+  const site = openSite(args, io);
+  const { fleet, balancers } = site;
+  await using journal = await readJournal(io.env);
+  const [survey, absences = new Map(), took = []] = await Promise.all([
+    balancers.survey("change"),
+    journal?.absences(fleet.name),
+    journal?.lastRotations(fleet.name),
+  ]);
+  const noVariables = () => ({ variables: {}, secrets: [] });
+  const made = makePlan(fleet, survey, absences, {
+    ...options(site),
+    force: false,
+    variablesOf: noVariables,
+  });
+  const nodeTook = medianOf(took);
+  if (args.json) io.out(JSON.stringify(asJson(made, nodeTook)));
+  else for (const line of planLines(made, nodeTook)) io.out(line);
+  refuse(made);
+  return Exit.ok;
+}
+
+const asJson = ({ pools, leftAlone, refusals }: Plan, nodeTook: number | undefined) => ({
+  pools: pools.map(({ pool, batches }) => ({
+    pool: pool.name,
+    batches: batches.map(({ trips, capacity }) => ({
+      nodes: trips.map((trip) => ({ node: nameOf(trip), standing: trip.standing, note: trip.note })),
+      capacity,
+    })),
+  })),
+  leftAlone,
+  refusals: refusals.map(({ code, message }) => ({ code, problem: message })),
+  msPerBatch: nodeTook,
+});

@@ -1,0 +1,41 @@
+import { selectNodes } from "../inventory/select.ts";
+import { partOf } from "../rotation/participation.ts";
+import type { PlanOptions } from "../rotation/plan.ts";
+import type { Site } from "./site.ts";
+import { readCount, readShare } from "./words.ts";
+
+/** What `deploy` and `plan` have in common. */
+export interface RolloutArgs {
+  set: string[];
+  batch?: string | undefined;
+  minServing?: string | undefined;
+  maxFailures?: string | undefined;
+  skip: string[];
+  includeDown?: boolean | undefined;
+  includeHeld?: boolean | undefined;
+}
+
+/** The options of the plan, as far as the command line says them. @throws RotaError USAGE */
+export function rolloutOptions(
+  args: RolloutArgs & { nodes: string[] },
+): (site: Site) => Omit<PlanOptions, "force" | "variablesOf"> {
+  const batch = readShare("--batch", args.batch, 1);
+  const minServing = readShare("--min-serving", args.minServing, 0);
+  const maxFailures = readCount("--max-failures", args.maxFailures);
+  const named = new Set(args.nodes);
+  const [includeDown, includeHeld] = [args.includeDown === true, args.includeHeld === true];
+  return ({ fleet, nodes }) => {
+    const skipped = new Set(args.skip.length > 0 ? selectNodes(fleet, args.skip) : []);
+    return {
+      nodes,
+      batch,
+      minServing,
+      maxFailures,
+      errand: { upgrade: true, hostNeeded: true, hold: undefined },
+      part: (node, entries, absence) =>
+        skipped.has(node)
+          ? { takesPart: false, why: "skipped on the command line" }
+          : partOf(entries, absence, { named: named.has(node.name), includeDown, includeHeld }),
+    };
+  };
+}

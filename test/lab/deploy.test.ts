@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { startLab, type Lab } from "./lab.ts";
+import { startLoad, type Load } from "./load.ts";
+import { runRota, type Ended } from "./rota.ts";
+
+const loadOn = (lab: Lab): Promise<Load> =>
+  startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds: 600 });
+
+const deploy = (lab: Lab, inventory: string, release: string, ...words: string[]): Promise<Ended> =>
+  runRota(lab, ["deploy", "-i", inventory, "--set", `RELEASE=${release}`, "--yes", ...words]);
+
+test("ten deploys in a row over four nodes lose no request", { timeout: 420_000 }, async () => {
+  await using lab = await startLab({ bootSeconds: 0.5 });
+  const inventory = await lab.inventory();
+  await using load = await loadOn(lab);
+  for (let release = 2; release <= 11; release += 1) {
+    const { code, stderr } = await deploy(lab, inventory, `${release}`);
+    expect(code, stderr).toBe(0);
+    expect(await releasesOf(lab)).toEqual(Array(4).fill(`${release}`));
+  }
+  await lab.untilAllInRotation();
+  const report = await load.stop();
+  expect(report).toMatchObject({ lost: 0, lostBy: {}, examples: [] });
+  expect(report.sent).toBeGreaterThanOrEqual(15_000);
+  expect(report.perSecond).toBeGreaterThan(150);
+});
+
+const releasesOf = (lab: Lab): Promise<(string | undefined)[]> =>
+  Promise.all(lab.nodes.map((node) => node.release()));
