@@ -61,7 +61,6 @@ const rollOut: Job = async (lab, stop) => {
 
 /** The first signal lets rota finish the node in hand; whoever insists ends it at its next safe point. */
 function passOn(rota: ChildProcess): void {
-  say("\nstopping: rota finishes the node in hand; once more to stop sooner");
   rota.kill("SIGINT");
   for (const signal of signals) process.on(signal, () => rota.kill("SIGINT"));
 }

@@ -44,7 +44,7 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   await using hosts = sshHosts({ connectWithin: connectLimits(site), agent: io.env["SSH_AUTH_SOCK"] });
   const { plan, lines } = await lookAndPlan(work, journal);
   await openHosts(plan, hosts);
-  if (!args.json) for (const line of lines) io.err(line);
+  if (!args.json) for (const line of [...lines, ""]) io.err(line);
   refuse(plan);
   const [first] = tripsOf(plan);
   if (args.dryRun || !first) return sayPlanOnly(plan, lines, args, io);

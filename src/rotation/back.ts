@@ -1,6 +1,7 @@
 import { poll, notYet, yes } from "../base/poll.ts";
 import { RotaError } from "../base/errors.ts";
-import type { Activity, AdminState, Entry, Found, Place } from "./ports.ts";
+import { recordAbsence } from "./leave.ts";
+import type { Activity, AdminState, Entry, Place } from "./ports.ts";
 import { whileUnanswered } from "./quiet.ts";
 import { type Trip, type World, isHeld } from "./world.ts";
 
@@ -9,10 +10,13 @@ import { type Trip, type World, isHeld } from "./world.ts";
  * straight to ready gives a server traffic before any check has seen it.
  */
 export async function putBack(trip: Trip, world: World): Promise<void> {
-  const back = trip.found.filter((place) => place.admin === "ready");
+  const entries = await world.balancers.look(trip.found.filter((place) => place.admin === "ready"));
+  // By hand, a place that serves already has nothing to prove, and must not leave for the proof.
+  const back = trip.reached === "untouched" ? entries.filter((entry) => entry.outBecause) : entries;
   if (back.length > 0) await prove(trip, back, world);
   trip.reached = "proven";
   await leaveAsFound(trip, world);
+  trip.reached = "back";
   // A hold that was there before stays its owner's: the node is out as found, and still known to be.
   if (!isHeld(trip)) await world.journal.putBack(world.fleet, trip.node.name);
 }
@@ -24,22 +28,32 @@ export async function leaveAsFound(trip: Trip, { balancers, emit }: World): Prom
     if (places.length > 0) await balancers.set(places, state);
   }
   for (const entry of await balancers.look(trip.found)) {
-    const before = trip.found.find((place) => samePlace(place, entry));
-    if (!before || before.weight === entry.weight) continue;
-    const text = `${sayPlace(entry)} has weight ${entry.weight}, and had ${before.weight} when the node left; rota did not change it`;
-    emit({ type: "notice", node: trip.node.name, text });
+    const text = sayWeight(trip, entry);
+    if (text !== undefined) emit({ type: "notice", node: trip.node.name, text });
   }
 }
 
+/** A weight is somebody's will, and is never changed here: where that is not plain, it is said. */
+function sayWeight({ found, standing }: Trip, entry: Entry): string | undefined {
+  const before = found.find((place) => samePlace(place, entry));
+  if (before && before.weight !== entry.weight)
+    return `${sayPlace(entry)} has weight ${entry.weight}, and had ${before.weight} when the node left; rota did not change it`;
+  if (entry.weight > 0 || standing === "held") return undefined;
+  return `${sayPlace(entry)} has weight 0, which rota does not change: no traffic until somebody does`;
+}
+
 /** Waits, drained, until every balancer's own checks have passed anew. */
-async function prove(trip: Trip, back: Found[], world: World): Promise<void> {
+async function prove(trip: Trip, entries: Entry[], world: World): Promise<void> {
   const { balancers, clock, now, emit } = world;
   const node = trip.node.name;
-  const entries = await balancers.look(back);
   const checked = trip.pool.ready.proof === "check" ? [] : entries.filter((entry) => entry.checked);
   sayUnchecked(trip, entries, world);
-  await startProof(trip, entries, checked, world);
-  if (checked.length === 0) return;
+  if (trip.reached === "untouched") {
+    await recordAbsence(trip, world);
+    trip.reached = "tried";
+  }
+  if (checked.length === 0) return startProof(trip, entries, checked, world);
+  let begun = false;
   await poll({
     what: `a fresh passing check of ${node} on every balancer`,
     every: 25,
@@ -48,16 +62,15 @@ async function prove(trip: Trip, back: Found[], world: World): Promise<void> {
     signal: now,
     probe: () =>
       whileUnanswered(async () => {
+        if (!begun) await startProof(trip, entries, checked, world);
+        begun = true;
         const seen = await balancers.watch(checked);
         const forgotten = seen.filter((at) => !at.out);
         if (forgotten.length > 0) {
           // A reload forgot the drain: the proof starts anew, from a state that we know.
-          emit({
-            type: "notice",
-            node,
-            text: `${forgotten.map(sayPlace).join(", ")} was reloaded; told again`,
-          });
-          await startProof(trip, entries, checked, world);
+          begun = false;
+          const text = `${forgotten.map(sayPlace).join(", ")} was reloaded; told again`;
+          emit({ type: "notice", node, text });
         }
         const unproven = seen.filter((at) => !isProven(at));
         return unproven.length === 0 ? yes(undefined) : notYet(unproven.map(sayUnproven).join(", "));
@@ -73,7 +86,8 @@ async function prove(trip: Trip, back: Found[], world: World): Promise<void> {
 
 /**
  * Through maint to drain: there HAProxy starts at "just up", and one more pass makes it full. Where full is
- * no more than just up (`fall 1`), or `rise` is wanted, the verdict is taken back first.
+ * no more than just up (`fall 1`), or `rise` is wanted, the verdict is taken back too. Only after maint: there
+ * HAProxy shows nothing of its checks, and forgets a verdict that it is given.
  */
 async function startProof(
   { pool }: Trip,
@@ -81,15 +95,11 @@ async function startProof(
   checked: Entry[],
   { balancers }: World,
 ): Promise<void> {
-  const notInMaint = entries.filter((entry) => entry.admin !== "maint");
-  if (notInMaint.length > 0) await balancers.set(notInMaint, "maint");
+  await balancers.set(entries, "maint");
+  await balancers.set(entries, "drain");
   const health = await balancers.watch(checked);
   const byRise = checked.filter((_, i) => pool.ready.proof === "rise" || health[i]?.health?.fall === 1);
-  const byPass = entries.filter((entry) => !byRise.includes(entry));
-  await Promise.all([
-    byPass.length > 0 ? balancers.set(byPass, "drain") : undefined,
-    byRise.length > 0 ? balancers.distrust(byRise) : undefined,
-  ]);
+  await balancers.distrust(byRise);
 }
 
 const isProven = ({ status, health }: Activity): boolean =>

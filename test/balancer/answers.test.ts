@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   AnswerError,
@@ -57,7 +57,7 @@ test("an answer that is not understood is shown, but not all of it", () => {
 test("show info tells the worker from the one before", () => {
   const info = ["Name: HAProxy", "Version: 2.6.12-1+deb12u3", "Pid: 5880", "node: ", "Stopping: 0"];
   expect(readInfo(info.join("\n"))).toEqual({ version: "2.6.12-1+deb12u3", pid: 5880, stopping: false });
-  expect(readInfo(info.with(-1, "Stopping: 1").join("\n")).stopping).toBe(true);
+  expect(readInfo(info.with(4, "Stopping: 1").join("\n")).stopping).toBe(true);
   expect(kindOf(() => readInfo(info.toSpliced(2, 1).join("\n")))).toBe("not understood");
 });
 

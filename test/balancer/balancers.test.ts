@@ -224,8 +224,8 @@ test("an old worker that answers once during a reload is asked past", async () =
 test("where only an old worker answers, the balancer counts as unreachable", async () => {
   await using site = await twoBalancers();
   site.lb1.always("old worker");
-  for (const ask of [site.balancers.watch, site.balancers.look]) {
-    expect(await failure(ask(everywhere))).toMatchObject({
+  for (const ask of ["watch", "look"] as const) {
+    expect(await failure(site.balancers[ask](everywhere))).toMatchObject({
       code: "BALANCER_UNREACHABLE",
       message: "lb1: only a worker that is stopping answers; HAProxy is being reloaded or stopped",
     });
@@ -236,8 +236,8 @@ test("a server that left the configuration is named", async () => {
   await using site = await twoBalancers();
   await site.balancers.watch(everywhere);
   site.lb1.removeServer("app", "web1");
-  for (const ask of [site.balancers.watch, site.balancers.look]) {
-    expect(await failure(ask(everywhere))).toMatchObject({
+  for (const ask of ["watch", "look"] as const) {
+    expect(await failure(site.balancers[ask](everywhere))).toMatchObject({
       code: "SERVER_MISSING",
       message: expect.stringContaining("lb1: the backend app has no server web1"),
     });

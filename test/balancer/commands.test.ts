@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   checkName,
@@ -57,7 +57,11 @@ test.each(["", "web 1", "web1;show info", "web1\nshow info", "web1\r", "web1\\",
 );
 
 test("any name with a character that HAProxy forbids is refused, and any other is sent as it is", () => {
-  const allowed = fc.string({ unit: fc.constantFrom(..."azAZ09_.:-"), minLength: 1, maxLength: 40 });
+  const allowed = fc.string({
+    unit: fc.constantFrom("a", "z", "A", "Z", "0", "9", "_", ".", ":", "-"),
+    minLength: 1,
+    maxLength: 40,
+  });
   const forbidden = fc
     .nat({ max: 0xffff })
     .map((code) => String.fromCharCode(code))

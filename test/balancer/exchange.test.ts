@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import net from "node:net";
 import { setImmediate as tick } from "node:timers/promises";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { exchange } from "../../src/balancer/exchange.ts";
 import type { SocketAddress } from "../../src/inventory/fleet.ts";

@@ -19,6 +19,8 @@ export interface Ended {
   stderr: string;
   /** With --json. */
   events: Event[];
+  /** From its start to its end. */
+  ms: number;
 }
 
 const program = join(import.meta.dirname, "../../scripts/rota");
@@ -29,12 +31,13 @@ export function startRota(lab: Lab, words: string[], env: Record<string, string>
     env: { ...process.env, ROTA_JOURNAL: journalOf(lab), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const began = performance.now();
   const said = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => (said.stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said.stderr += text));
   const ended = once(child, "close").then(([code]): Ended => {
     const events = words.includes("--json") ? eventsIn(said.stdout) : [];
-    return { code: typeof code === "number" ? code : null, ...said, events };
+    return { code: typeof code === "number" ? code : null, ...said, events, ms: performance.now() - began };
   });
   return { child, stdout: () => said.stdout, stderr: () => said.stderr, ended };
 }

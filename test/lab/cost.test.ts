@@ -1,0 +1,67 @@
+import { expect, test } from "vitest";
+import type { Event } from "../../src/events/events.ts";
+import { startLab, type Lab } from "./lab.ts";
+import { startLoad } from "./load.ts";
+import { runRota } from "./rota.ts";
+
+const [checkInterMs, quietWindow] = [500, 250];
+
+/**
+ * What a rotation may cost: the floor (the same restart, and the boot), the rest of the last running request, the
+ * quiet window and one interval of HAProxy's checks. All else is rota's own, and must be next to nothing.
+ */
+test("a rotation costs what the node needs and next to nothing more", { timeout: 240_000 }, async () => {
+  await using lab = await startLab({ bootSeconds: 1, checkInterMs });
+  await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds: 200 });
+  const floors = await floorsOf(lab);
+  await lab.untilAllInRotation();
+  const inventory = await lab.inventory();
+  const words = ["rotate", "@web", "-i", inventory, "--set", "RELEASE=1", "--yes", "--json"];
+  const runs = [await runRota(lab, words), await runRota(lab, words)];
+  expect(runs.map(({ code }) => code)).toEqual([0, 0]);
+  await load.stop();
+
+  const floor = median(floors);
+  const trips = runs.flatMap(({ events }) => tripsIn(events));
+  const others = trips.map(({ out, settle }) => out - floor - Math.max(settle, quietWindow) - checkInterMs);
+  const startUps = runs.map(({ events, ms }) => ms - runMs(events));
+  process.stdout.write(
+    `floor ${said(floors)}; out ${said(trips.map(({ out }) => out))}; ` +
+      `settle ${said(trips.map(({ settle }) => settle))}; all else ${said(others)}; start-up ${said(startUps)}\n`,
+  );
+  expect(trips).toHaveLength(8);
+  // Generous, for a busy machine; docs/performance.md has what was measured on a quiet one.
+  expect(median(others)).toBeLessThan(0.15 * floor);
+  expect(Math.min(...startUps)).toBeLessThan(0.5 * floor);
+});
+
+async function floorsOf(lab: Lab): Promise<number[]> {
+  const floors: number[] = [];
+  for (const node of lab.nodes) floors.push(await lab.restartDirectly(node));
+  return floors;
+}
+
+interface TripTime {
+  out: number;
+  settle: number;
+}
+
+const tripsIn = (events: Event[]): TripTime[] =>
+  events.flatMap((event) => {
+    if (event.type !== "node ended") return [];
+    const settle = events.find(
+      (one) => one.type === "step ended" && one.node === event.node && one.step === "settle",
+    );
+    return [{ out: event.outMs, settle: settle && "ms" in settle ? settle.ms : 0 }];
+  });
+
+const runMs = (events: Event[]): number =>
+  Math.max(...events.map((event) => (event.type === "run ended" ? event.ms : 0)));
+
+const median = (numbers: number[]): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
+
+const said = (numbers: number[]): string => {
+  const sorted = numbers.toSorted((a, b) => a - b).map((number) => Math.round(number));
+  return `${sorted[0]}/${Math.round(median(numbers))}/${sorted.at(-1)} ms`;
+};
