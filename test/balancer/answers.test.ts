@@ -148,6 +148,7 @@ test("a header alone means that there is no such row", () => {
 
 test.each([
   ["a row that ends early", `${statHeader}\napp,web1,1,2,30`],
+  ["a row that lacks its last field", `${statHeader}\napp,web1,1,2,30,4,5,UP,1,0,,L7OK,x,2,3,4`],
   ["a row that ends in quotes", `${statHeader}\napp,web1,1,2,30,4,5,UP,1,0,,L7STS,"Bad`],
   ["a count that is none", `${statHeader}\napp,web1,1,,30,4,5,UP,1,0,,L7OK,x,2,3,4,`],
   ["a header without what is needed", "# pxname,svname,\napp,web1,"],

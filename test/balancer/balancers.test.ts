@@ -11,7 +11,7 @@ interface Site extends AsyncDisposable {
 }
 
 /** Two balancers, one on each kind of socket. */
-async function twoBalancers(options: Partial<FakeHaproxyOptions> = {}): Promise<Site> {
+async function twoBalancers(options: Partial<FakeHaproxyOptions> = {}, reply = 5_000): Promise<Site> {
   const backends = { app: ["web1", "web2"] };
   const [lb1, lb2] = await Promise.all([
     fakeHaproxy({ backends, kind: "unix", ...options }),
@@ -24,7 +24,7 @@ async function twoBalancers(options: Partial<FakeHaproxyOptions> = {}): Promise<
   return {
     lb1,
     lb2,
-    balancers: haproxies(list, { connect: 500, reply: 300 }),
+    balancers: haproxies(list, { connect: 5_000, reply }),
     async [Symbol.asyncDispose]() {
       await Promise.all([lb1[Symbol.asyncDispose](), lb2[Symbol.asyncDispose]()]);
     },
@@ -88,7 +88,7 @@ test("a socket without the rights to drain is named with the line that gives the
 });
 
 test("a state is set on every balancer at once, also where another does not answer", async () => {
-  await using site = await twoBalancers();
+  await using site = await twoBalancers({}, 300);
   site.lb1.always("hang");
   const started = performance.now();
   const error = await failure(site.balancers.set(everywhere, "drain"));
@@ -178,6 +178,15 @@ test("after a reload the new worker's numbers are learned, and its forgetting is
   expect(await site.balancers.capacity(everywhere)).toMatchObject([{ serving: 2 }, { serving: 1 }]);
 });
 
+test("after a reload a backend is never counted by another one's number", async () => {
+  await using site = await twoBalancers({ backends: { app: ["web1", "web2"], api: ["web1"] } });
+  await site.balancers.look(everywhere);
+  site.lb1.reload();
+  expect(await site.balancers.capacity(everywhere)).toMatchObject([{ servers: 2 }, { servers: 2 }]);
+  site.lb1.reload();
+  expect(await site.balancers.look(everywhere)).toMatchObject(everywhere);
+});
+
 test("a server that is down is out only if it is held out: a reload may have left nothing but a failing check", async () => {
   await using site = await twoBalancers({ autoCheck: false });
   await site.balancers.set(everywhere, "drain");
@@ -199,6 +208,12 @@ test.each([
     expect(await site.balancers.watch([place("lb1")])).toMatchObject([{ status, out: false }]);
   },
 );
+
+test("a drained server that answers 404 is out", async () => {
+  await using site = await twoBalancers({ autoCheck: false });
+  Object.assign(site.lb1.server("app", "web1"), { operational: 3, admin: 8 });
+  expect(await site.balancers.watch([place("lb1")])).toMatchObject([{ status: "NOLB", out: true }]);
+});
 
 test("a server without an address is out only if it is held out", async () => {
   await using site = await twoBalancers({ autoCheck: false });

@@ -1,0 +1,148 @@
+import { expect, test } from "vitest";
+import { board } from "../../src/board/board.ts";
+import { plainLine } from "../../src/board/plain.ts";
+import { reportLines } from "../../src/board/report.ts";
+import { type FleetStatus, statusLines } from "../../src/board/status.ts";
+import type { Event, EventBody } from "../../src/events/events.ts";
+import { nothingYet, reduce, type RunState } from "../../src/events/state.ts";
+import type { Absence, Entry } from "../../src/rotation/ports.ts";
+
+const began = Date.parse("2026-01-02T03:04:05.000Z");
+const event = (seconds: number, body: EventBody): Event => ({
+  at: new Date(began + seconds * 1_000).toISOString(),
+  ...body,
+});
+
+const started: EventBody = {
+  type: "run started",
+  run: "7f3a1c",
+  command: "deploy",
+  fleet: "shop",
+  by: "ann@here",
+  reason: undefined,
+  set: { RELEASE: "42" },
+  nodes: ["web1", "web2", "web3"],
+  leftAlone: [{ node: "web9", why: "held by bob@there (disk)" }],
+};
+
+const trip: Event[] = [
+  event(0, started),
+  event(0, { type: "step started", node: "web1", step: "survey" }),
+  event(0, { type: "step ended", node: "web1", step: "survey", ok: true, ms: 8 }),
+  event(0, { type: "step started", node: "web1", step: "settle" }),
+  event(1, { type: "waiting", node: "web1", step: "settle", saw: "3 sessions left (lb1: 3)" }),
+  event(2, { type: "step ended", node: "web1", step: "settle", ok: true, ms: 2_000 }),
+  event(3, { type: "node ended", node: "web1", end: "back", ms: 3_100, outMs: 3_000 }),
+  event(3, { type: "step started", node: "web2", step: "settle" }),
+  event(4, { type: "waiting", node: "web2", step: "settle", saw: "1 session left (lb2: 1)" }),
+];
+
+const stateOf = (events: Event[]): RunState => events.reduce(reduce, nothingYet());
+const size = { width: 100, height: 24 };
+
+test("the board shows who is back, who is on the way and what is waited for, and who is to come", () => {
+  expect(board(stateOf(trip), began + 5_000, size)).toEqual([
+    "rota deploy shop RELEASE=42  ·  █████░░░░░░░░░░░ 1 of 3  ·  5s  ·  run 7f3a1c",
+    "",
+    "  ✓ web1  back       3.1s  settle 2s",
+    "  ▸ web2  settle       2s  1 session left (lb2: 1)",
+    "  · web3                 ",
+  ]);
+});
+
+test("a board that is too small shows those that move and those that failed, and counts the rest", () => {
+  const nodes = Array.from({ length: 200 }, (_, i) => `web${i + 1}`);
+  const ended = nodes
+    .slice(0, 90)
+    .map((node): Event =>
+      event(1, { type: "node ended", node, end: node === "web7" ? "out" : "back", ms: 1, outMs: 1 }),
+    );
+  const events = [
+    event(0, { ...started, nodes }),
+    ...ended,
+    event(2, { type: "step started", node: "web91", step: "check" }),
+  ];
+  const lines = board(stateOf(events), began + 3_000, { width: 60, height: 12 });
+  expect(lines.length).toBeLessThanOrEqual(12);
+  expect(lines.every((line) => line.length <= 60)).toBe(true);
+  expect(lines.join("\n")).toMatch(/✗ web7 /);
+  expect(lines.join("\n")).toMatch(/▸ web91 /);
+  expect(lines.join("\n")).toMatch(/and 194 more, 89 done, 105 to come/);
+});
+
+test("the report says what the run came to, where the time went, and who was left alone", () => {
+  const end: EventBody = { type: "run ended", run: "7f3a1c", end: "failed", ms: 61_000 };
+  expect(reportLines(stateOf([...trip, event(61, end)]))).toEqual([
+    "deploy shop: failed in 1m01s, 1 of 3 nodes (run 7f3a1c)",
+    "  web1  back  out 3s  settle 2s",
+    "  web9 left alone: held by bob@there (disk)",
+  ]);
+});
+
+test("a pipe gets one line an event, with its time", () => {
+  expect(trip.map(plainLine)).toEqual([
+    "03:04:05Z run 7f3a1c: deploy shop, 3 nodes: web1 web2 web3",
+    undefined,
+    "03:04:05Z web1 survey done in 8ms",
+    undefined,
+    "03:04:06Z web1 settle: 3 sessions left (lb1: 3)",
+    "03:04:07Z web1 settle done in 2s",
+    "03:04:08Z web1 back, 3s out of rotation",
+    undefined,
+    "03:04:09Z web2 settle: 1 session left (lb2: 1)",
+  ]);
+});
+
+const entry = (over: Partial<Entry>): Entry => ({
+  balancer: "lb1",
+  backend: "app",
+  server: "web1",
+  admin: "ready",
+  weight: 1,
+  outBecause: undefined,
+  status: "UP",
+  lastCheck: "L7OK",
+  sessions: 0,
+  backup: false,
+  checked: true,
+  tracks: undefined,
+  ...over,
+});
+
+test("status is a table of nodes and balancers, and says first which node should be out and is served", () => {
+  const hold = {
+    node: "web2",
+    kind: "hold",
+    run: "7f3a1c",
+    by: "bob@there",
+    reason: "disk",
+    since: new Date(began - 3_600_000),
+    until: new Date(began - 60_000),
+    found: [],
+  } satisfies Absence;
+  const status: FleetStatus = {
+    fleet: "shop",
+    nodes: [
+      { pool: "web", name: "web1", entries: [entry({ sessions: 2 })], absence: undefined },
+      { pool: "web", name: "web2", entries: [entry({ server: "web2" })], absence: hold },
+      {
+        pool: "web",
+        name: "web3",
+        entries: [entry({ server: "web3", status: "DOWN", outBecause: "health" })],
+        absence: undefined,
+      },
+    ],
+    backends: [{ balancer: "lb1", backend: "app", servers: 3, serving: 2, absent: [] }],
+    problems: ["lb2: nothing listens at /run/lb2.sock; is HAProxy running?"],
+  };
+  expect(statusLines(status, new Date(began))).toEqual([
+    "! web2 should be out and is IN ROTATION: rota drain web2, or rota ready web2 if it is well",
+    "! lb2: nothing listens at /run/lb2.sock; is HAProxy running?",
+    "shop: lb1/app 2 of 3 serving",
+    "",
+    "node  lb1/app",
+    "web1  UP 2 sess",
+    "web2  UP         held by bob@there for 1h, OVERDUE since 2026-01-02 03:03Z: disk",
+    "web3  DOWN",
+  ]);
+});
