@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { exchange } from "../../src/balancer/exchange.ts";
 import { notYet, yes } from "../../src/base/poll.ts";
 import { freePorts } from "./addresses.ts";
 import { ask } from "./ask.ts";
@@ -80,6 +81,7 @@ export async function startBalancer(options: BalancerOptions): Promise<LabBalanc
       await otherWorker(balancer, undefined, log);
     },
     async reload() {
+      await masterAnswers(balancer);
       const before = await workerThatAnswers(balancer);
       signal(balancer.pid, "SIGUSR2");
       await otherWorker(balancer, before, log);
@@ -103,6 +105,15 @@ async function validate(haproxyBinary: string, configFile: string): Promise<void
     throw new Error(`HAProxy does not accept ${configFile}:\n${error.stderr ?? ""}`, { cause: error });
   });
 }
+
+/** A signal is lost that comes before the master listens for it, which a worker that answers does not prove. */
+const masterAnswers = ({ name, masterSocket }: LabBalancer): Promise<void> =>
+  waitFor(`the master of ${name} to answer`, 5_000, () =>
+    exchange({ kind: "unix", path: masterSocket }, "show proc", 1, { connect: 1_000, reply: 1_000 }).then(
+      () => yes(undefined),
+      (error: Error) => notYet(error.message),
+    ),
+  );
 
 /** Waits until a worker answers that is not the one from before. */
 const otherWorker = (balancer: LabBalancer, before: string | undefined, log: string): Promise<string> =>

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { haproxies } from "../../src/balancer/balancers.ts";
-import { exchange } from "../../src/balancer/exchange.ts";
 import { AnswerError, openRuntime, setState, showCliLevel, showInfo } from "../../src/balancer/haproxy.ts";
 import { notYet, yes } from "../../src/base/poll.ts";
 import type { SocketAddress } from "../../src/inventory/fleet.ts";
@@ -147,7 +146,7 @@ test("a drained server that goes down is still out, and after a reload it is not
   app.answers({ status: 503 });
   const [before] = await untilStatus(balancers, [web1], "DOWN");
   expect(before?.out).toBe(true);
-  await reload(balancer);
+  await balancer.reload();
   const [after] = await untilStatus(balancers, [web1], "DOWN");
   expect(after?.out).toBe(false);
   expect(after?.process).not.toBe(before?.process);
@@ -173,7 +172,7 @@ test("nothing that is set while HAProxy is reloaded over and over fails", async 
     const telling = async (): Promise<void> => {
       for (let told = 0; told < 200; told++) await balancers.set([web1], "drain");
     };
-    await Promise.all([reload(balancer), telling()]);
+    await Promise.all([balancer.reload(), telling()]);
   }
   await balancers.set([web1], "drain");
   expect(await balancers.watch([web1])).toMatchObject([{ out: true }]);
@@ -263,16 +262,5 @@ test("a balancer that stands still is given up in time, and answers again once i
 async function reloadWith(balancer: LabBalancer, change: (config: string) => string): Promise<void> {
   const config = await readFile(balancer.configFile, "utf8");
   await writeFile(balancer.configFile, change(config));
-  await reload(balancer);
-}
-
-/** A signal is lost that comes before the master listens for it, which a worker that answers does not prove. */
-async function reload(balancer: LabBalancer): Promise<void> {
-  await waitFor("the master to answer", 5_000, () =>
-    exchange(unix(balancer.masterSocket), "show proc", 1, { connect: 1_000, reply: 1_000 }).then(
-      yes,
-      (error: Error) => notYet(error.message),
-    ),
-  );
   await balancer.reload();
 }
