@@ -2,6 +2,7 @@ import { hostname, userInfo } from "node:os";
 import { haproxies } from "../balancer/balancers.ts";
 import { findInventory } from "../inventory/find.ts";
 import { type Fleet, type Node, balancersOf } from "../inventory/fleet.ts";
+import { thisMachine } from "../inventory/here.ts";
 import { loadInventory } from "../inventory/load.ts";
 import { selectNodes } from "../inventory/select.ts";
 import type { Balancers } from "../rotation/ports.ts";
@@ -24,7 +25,10 @@ export interface SiteArgs {
 
 /** @throws RotaError USAGE, INVENTORY */
 export function openSite({ inventory, nodes: words }: SiteArgs, io: Io): Site {
-  const fleet = loadInventory(findInventory({ given: inventory, env: io.env, cwd: io.cwd }));
+  const fleet = loadInventory(
+    findInventory({ given: inventory, env: io.env, cwd: io.cwd }),
+    thisMachine(io.cwd),
+  );
   const nodes = selectNodes(fleet, words);
   const pools = fleet.pools.filter((pool) => pool.nodes.some((node) => nodes.includes(node)));
   const concerned = new Set(pools.flatMap((pool) => balancersOf(fleet, pool)));
