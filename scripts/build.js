@@ -20,7 +20,7 @@ await build({
   platform: "node",
   target: "node20.19",
   // What talks to the network or holds native code stays outside: a security fix reaches users by an update.
-  external: ["axios", "ssh2", "libsql"],
+  external: ["axios", "ssh2", "libsql", "pg"],
   // Packages in CommonJS call require().
   banner: {
     js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',

@@ -13,6 +13,7 @@ export const errorCodes = [
   "USAGE",
   "INVENTORY",
   "JOURNAL",
+  "JOURNAL_NEWER",
   "REFUSED",
   "CAPACITY",
   "BALANCER_UNREACHABLE",

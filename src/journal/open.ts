@@ -1,69 +1,65 @@
-import { existsSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { Kysely, Migrator, SqliteDialect } from "kysely";
-import Database from "libsql";
-import { RotaError, messageOf } from "../base/errors.ts";
+import { join, resolve } from "node:path";
+import { RotaError } from "../base/errors.ts";
 import type { Journal } from "../rotation/ports.ts";
+import { type JournalDatabase, broken, withoutPassword } from "./database.ts";
 import { journalOn } from "./journal.ts";
-import { type Tables, migrations } from "./schema.ts";
+import { migrate } from "./migrate.ts";
 
 type Environment = Record<string, string | undefined>;
 export type OpenJournal = Journal & AsyncDisposable;
 
-/** `sqlite:/path` in $ROTA_JOURNAL, else rota/journal.db in $XDG_STATE_HOME (XDG Base Directory Specification). */
-export function journalPath(env: Environment): string {
+/** Where a journal is. */
+export type JournalAddress = { kind: "sqlite"; path: string } | { kind: "postgres"; url: string };
+
+/**
+ * `sqlite:/path` or `postgres://…` in $ROTA_JOURNAL, else rota/journal.db in $XDG_STATE_HOME (XDG Base Directory
+ * Specification).
+ *
+ * @throws RotaError USAGE
+ */
+export function journalAddress(env: Environment): JournalAddress {
   const named = env["ROTA_JOURNAL"];
-  if (named?.startsWith("sqlite:")) return resolve(named.slice("sqlite:".length));
-  if (named) {
-    throw new RotaError("USAGE", {
-      problem: "ROTA_JOURNAL is not sqlite:/path/to/file",
-      left: "nothing was touched",
-    });
+  if (!named) {
+    const state = env["XDG_STATE_HOME"] || join(homedir(), ".local", "state");
+    return { kind: "sqlite", path: join(state, "rota", "journal.db") };
   }
-  return join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "rota", "journal.db");
-}
-
-/** The journal for writing; made where there is none, readable by its owner alone. @throws RotaError JOURNAL */
-export async function openJournal(env: Environment): Promise<OpenJournal> {
-  const path = journalPath(env);
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    closeSync(openSync(path, "a", 0o600));
-  } catch (thrown) {
-    throw broken(path, thrown);
-  }
-  return opened(path, true);
-}
-
-/** The journal for reading: undefined where no run was ever recorded. @throws RotaError JOURNAL */
-export async function readJournal(env: Environment): Promise<OpenJournal | undefined> {
-  const path = journalPath(env);
-  return existsSync(path) ? opened(path, false) : undefined;
-}
-
-async function opened(path: string, forWriting: boolean): Promise<OpenJournal> {
-  try {
-    const database = new Database(path, { timeout: 5_000 });
-    // Not WAL: SQLite before 3.51.3 can corrupt a WAL that two processes reset at once.
-    database.exec("pragma journal_mode = delete; pragma synchronous = full; pragma foreign_keys = on");
-    const db = new Kysely<Tables>({ dialect: new SqliteDialect({ database }) });
-    if (forWriting) await migrate(db);
-    return { ...journalOn(db, (thrown) => broken(path, thrown)), [Symbol.asyncDispose]: () => db.destroy() };
-  } catch (thrown) {
-    throw broken(path, thrown);
-  }
-}
-
-async function migrate(db: Kysely<Tables>): Promise<void> {
-  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
-  const { error } = await migrator.migrateToLatest();
-  if (error) throw error;
-}
-
-const broken = (path: string, thrown: unknown): RotaError =>
-  new RotaError("JOURNAL", {
-    problem: `the journal ${path} can't be used: ${messageOf(thrown)}`,
-    next: "make the file writable by you, or name another one: ROTA_JOURNAL=sqlite:/path rota …",
-    cause: thrown,
+  if (named.startsWith("sqlite:")) return { kind: "sqlite", path: resolve(named.slice("sqlite:".length)) };
+  if (/^postgres(ql)?:\/\//.test(named) && URL.canParse(named)) return { kind: "postgres", url: named };
+  throw new RotaError("USAGE", {
+    problem: "ROTA_JOURNAL is neither sqlite:/path/to/file nor postgres://user@host/database",
+    left: "nothing was touched",
   });
+}
+
+/** The journal; made where there is none. @throws RotaError JOURNAL, JOURNAL_NEWER */
+export async function openJournal(env: Environment): Promise<OpenJournal> {
+  const address = journalAddress(env);
+  const where = address.kind === "sqlite" ? address.path : withoutPassword(address.url);
+  let database: JournalDatabase | undefined;
+  try {
+    database = await openDatabase(address);
+    await migrate(database);
+  } catch (thrown) {
+    await database?.[Symbol.asyncDispose]();
+    throw broken(where, thrown);
+  }
+  const opened = database;
+  return {
+    ...journalOn(opened.db, (thrown) => broken(where, thrown)),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}
+
+/** The journal for reading: undefined where no run was ever recorded on this machine. @throws RotaError JOURNAL */
+export async function readJournal(env: Environment): Promise<OpenJournal | undefined> {
+  const address = journalAddress(env);
+  return address.kind === "postgres" || existsSync(address.path) ? openJournal(env) : undefined;
+}
+
+/** The driver is loaded when it is known which one. */
+export async function openDatabase(address: JournalAddress): Promise<JournalDatabase> {
+  if (address.kind === "sqlite") return (await import("./sqlite.ts")).openSqlite(address.path);
+  return (await import("./postgres.ts")).openPostgres(address.url);
+}

@@ -9,7 +9,7 @@ export interface Processes {
   /** What a program of the lab must have in its environment to be found again. */
   mark: { ROTA_LAB: string };
   /** Starts a program that stays, its output going to the file. */
-  start(program: string, args: string[], log: string): Promise<number>;
+  start(program: string, args: string[], log: string, as?: { uid: number; gid: number }): Promise<number>;
   /** Ids of all that run now. */
   pids(): number[];
   /** Ends all: SIGTERM, and SIGKILL for those that do not heed it. Resolves when none is left. */
@@ -26,7 +26,7 @@ export function processesIn(folder: string): Processes {
   return {
     mark,
     pids,
-    async start(program, args, log) {
+    async start(program, args, log, as) {
       const output = openSync(log, "a");
       // A group of its own: Ctrl-C in a terminal is for the program that uses the lab, which then ends it.
       const child = spawn(program, args, {
@@ -34,6 +34,7 @@ export function processesIn(folder: string): Processes {
         env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...mark },
         stdio: ["ignore", output, output],
         detached: true,
+        ...as,
       });
       closeSync(output);
       await once(child, "spawn");

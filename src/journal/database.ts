@@ -1,0 +1,32 @@
+import type { Kysely, RawBuilder } from "kysely";
+import { RotaError, messageOf } from "../base/errors.ts";
+import type { Tables } from "./schema.ts";
+
+/** One of the two databases that a journal can be in, opened; what differs between them is behind this. */
+export interface JournalDatabase extends AsyncDisposable {
+  db: Kysely<Tables>;
+  /** For messages: a path, or an address without its password. */
+  where: string;
+  /** Milliseconds since 1970, by the clock that all who share the journal go by. */
+  now: RawBuilder<number>;
+  /** Runs the work while no other process changes the schema. */
+  alone(work: () => Promise<void>): Promise<void>;
+}
+
+export const broken = (where: string, thrown: unknown): RotaError =>
+  thrown instanceof RotaError
+    ? thrown
+    : new RotaError("JOURNAL", {
+        problem: `the journal ${where} can't be used: ${messageOf(thrown)}`,
+        next: where.startsWith("postgres")
+          ? "is the database running, and may you use it? Then the same again"
+          : "make the file writable by you, or name another one: ROTA_JOURNAL=sqlite:/path rota …",
+        cause: thrown,
+      });
+
+/** An address of PostgreSQL as it may be shown. */
+export function withoutPassword(url: string): string {
+  if (!URL.canParse(url)) return "postgres://…";
+  const { username, host, pathname } = new URL(url);
+  return `postgres://${username ? `${username}@` : ""}${host}${pathname}`;
+}
