@@ -14,6 +14,8 @@ export const errorCodes = [
   "INVENTORY",
   "JOURNAL",
   "JOURNAL_NEWER",
+  "LEASE_HELD",
+  "LEASE_LOST",
   "REFUSED",
   "CAPACITY",
   "BALANCER_UNREACHABLE",

@@ -8,12 +8,14 @@ export interface FleetStatus {
   fleet: string;
   nodes: { pool: string; name: string; entries: Entry[]; absence: Absence | undefined }[];
   backends: Backend[];
+  /** Who changes the fleet now, in words. */
+  lease: string | undefined;
   /** Balancers that could not be read, and why. */
   problems: string[];
 }
 
 export function statusLines(
-  { fleet, nodes, backends, problems }: FleetStatus,
+  { fleet, nodes, backends, lease, problems }: FleetStatus,
   now: Date,
   paint: Paint = unpainted,
 ): string[] {
@@ -37,6 +39,7 @@ export function statusLines(
     ),
     ...problems.map((problem) => paint("bad", `! ${problem}`)),
     `${fleet}: ${relevant.map((b) => `${b.balancer}/${b.backend} ${b.serving} of ${b.servers} serving`).join(", ") || "no server seen"}`,
+    ...(lease === undefined ? [] : [paint("busy", `being changed by ${lease}`)]),
     "",
     paint("quiet", head),
     ...body.map((line, i) => paint(toneOf(nodes[i]?.entries ?? []), line)),

@@ -6,29 +6,33 @@ import { redactor } from "../base/redact.ts";
 import { reportLines } from "../board/report.ts";
 import type { RunEnd } from "../events/events.ts";
 import { statusPages } from "../health/pages.ts";
-import { failureOf, interruptionOf, sayLeft } from "../rotation/ending.ts";
+import type { Lease } from "../journal/keep.ts";
+import { type Again, failureOf, interruptionOf, sayLeft } from "../rotation/ending.ts";
 import { type Plan, tripsOf } from "../rotation/plan.ts";
-import type { Hosts, Journal } from "../rotation/ports.ts";
+import type { Hosts } from "../rotation/ports.ts";
 import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";
 import { type World, nameOf } from "../rotation/world.ts";
 import type { Work } from "./change.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { underLease } from "./lease.ts";
 import { errorLines } from "./show-error.ts";
 import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
 import { type View, openView } from "./views.ts";
 
 interface Means {
-  journal: Journal;
+  lease: Lease;
   hosts: Hosts;
   stop: Stop;
 }
 
 export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise<ExitCode> {
-  const { command, site, args, again } = work;
-  const { journal, stop } = means;
+  const { command, site, args } = work;
+  const { lease, stop } = means;
+  const { journal } = lease;
   const redact = redactor(tripsOf(plan).flatMap(({ secrets }) => secrets));
+  const again: Again = (nodes) => redact(work.again(nodes));
   const start = {
     command,
     fleet: site.fleet.name,
@@ -45,12 +49,13 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
 
   const began = systemClock.now();
   const rollout = await closingOnDefect(view, () =>
-    rollOut(plan, worldOf(work, means, { run, ...start }, view), work.travel),
+    rollOut(plan, underLease(worldOf(work, means, { run, ...start }, view), lease), work.travel),
   );
   const left = sayLeft(rollout.ended, rollout.notStarted);
   const failure =
-    failureOf(rollout, redact(again)) ??
-    interruptionOf(rollout, redact(again)) ??
+    leaseLossOf(lease, left) ??
+    failureOf(rollout, again) ??
+    interruptionOf(rollout, again) ??
     (await lastWord(() => journal.end(run, "done"), left));
   const end = endOf(failure, rollout);
   if (failure) await lastWord(() => journal.end(run, end, failure.message), left);
@@ -72,12 +77,24 @@ const exits: Record<RunEnd, ExitCode> = {
 function endOf(failure: RotaError | undefined, { ended }: RolloutEnd): RunEnd {
   if (!failure) return "done";
   if (failure.code === "INTERRUPTED") return "interrupted";
+  // A node that does not become well is a failure, also where nothing was done with it.
+  if (failure.code === "WAIT_LIMIT") return "failed";
   return ended.every(({ trip }) => trip.reached === "untouched") ? "refused" : "failed";
 }
 
+/** Whoever lost the lease stops; what was begun, the next holder's survey finds. */
+const leaseLossOf = ({ lost }: Lease, left: string): RotaError | undefined =>
+  lost.aborted
+    ? new RotaError("LEASE_LOST", {
+        problem: "the lease went to somebody else, or could not be renewed; stopped before the next act",
+        left,
+        next: "rota status, before anything else",
+      })
+    : undefined;
+
 type Start = Pick<World, "run" | "fleet" | "by" | "reason">;
 
-const worldOf = ({ site, args }: Work, { journal, hosts, stop }: Means, start: Start, view: View): World => ({
+const worldOf = ({ site, args }: Work, { lease, hosts, stop }: Means, start: Start, view: View): World => ({
   run: start.run,
   fleet: start.fleet,
   by: start.by,
@@ -85,11 +102,11 @@ const worldOf = ({ site, args }: Work, { journal, hosts, stop }: Means, start: S
   balancers: site.balancers,
   hosts,
   health: statusPages(),
-  journal,
+  journal: lease.journal,
   clock: systemClock,
   emit: view.emit,
   afterThisNode: stop.afterThisNode,
-  now: stop.now,
+  now: AbortSignal.any([stop.now, lease.lost]),
   leaving: new PQueue({ concurrency: 1 }),
   force: args.force === true,
 });

@@ -4,23 +4,28 @@ import { planLines } from "../board/plan.ts";
 import type { CommandName } from "../events/events.ts";
 import { openJournal } from "../journal/open.ts";
 import { sshHosts } from "../remote/hosts.ts";
+import type { Again } from "../rotation/ending.ts";
 import { type Plan, type PlanOptions, makePlan, tripsOf } from "../rotation/plan.ts";
-import type { Journal } from "../rotation/ports.ts";
+import type { Known } from "../rotation/ports.ts";
 import type { Travel } from "../rotation/rollout.ts";
 import { act } from "./act.ts";
 import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { type Wanted, takeLease } from "./lease.ts";
 import { openHosts } from "./open-hosts.ts";
 import { medianOf } from "./median.ts";
 import { refuse, untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
-import type { Site, SiteArgs } from "./site.ts";
+import { type Site, type SiteArgs, whoIsThis } from "./site.ts";
+import { readDuration } from "./words.ts";
 
 export interface ChangeArgs extends SiteArgs {
   reason?: string | undefined;
   yes?: boolean | undefined;
   force?: boolean | undefined;
+  /** How long to wait for the lease. */
+  wait?: string | undefined;
   /** Ends after the plan and a connection to every host. */
   dryRun?: boolean | undefined;
 }
@@ -31,9 +36,8 @@ export interface Work {
   args: ChangeArgs;
   set: Record<string, string>;
   travel: Travel;
-  options: (journal: Journal) => Promise<PlanOptions>;
-  /** The same command again, as a person can paste it. */
-  again: string;
+  options: (journal: Known) => Promise<PlanOptions>;
+  again: Again;
 }
 
 /** @throws RotaError before anything was touched */
@@ -41,21 +45,30 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   const { site, args } = work;
   using stop = stopOnSignals();
   await using journal = await openJournal(io.env);
+  await using lease = args.dryRun ? undefined : await takeLease(journal, claimOf(work, io), stop, io);
   await using hosts = sshHosts({ connectWithin: connectLimits(site), agent: io.env["SSH_AUTH_SOCK"] });
   const { plan, lines } = await lookAndPlan(work, journal);
   await openHosts(plan, hosts);
   if (!args.json) for (const line of [...lines, ""]) io.err(line);
   refuse(plan);
   const [first] = tripsOf(plan);
-  if (args.dryRun || !first) return sayPlanOnly(plan, lines, args, io);
+  if (!lease || !first) return sayPlanOnly(plan, lines, args, io);
   await confirm({ yes: args.yes === true, force: args.force === true, name: first.node.name }, io);
   if (stop.afterThisNode.aborted) throw new RotaError("INTERRUPTED", { problem: "stopped", left: untouched });
-  return await act(work, plan, { journal, hosts, stop }, io);
+  return await act(work, plan, { lease, hosts, stop }, io);
 }
+
+const claimOf = ({ command, site, args }: Work, { env }: Io): Wanted => ({
+  fleet: site.fleet.name,
+  by: whoIsThis(env),
+  command,
+  reason: args.reason,
+  wait: readDuration("--wait", args.wait) ?? 0,
+});
 
 async function lookAndPlan(
   { site, options }: Work,
-  journal: Journal,
+  journal: Known,
 ): Promise<{ plan: Plan; lines: string[] }> {
   const { fleet, balancers } = site;
   const [survey, absences, took, planOptions] = await Promise.all([

@@ -2,6 +2,7 @@ import { RotaError } from "../base/errors.ts";
 import { drainNode } from "../rotation/node.ts";
 import { partToDrain } from "../rotation/participation.ts";
 import type { PlanOptions } from "../rotation/plan.ts";
+import type { Known } from "../rotation/ports.ts";
 import { type ChangeArgs, change } from "./change.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
@@ -13,14 +14,9 @@ export interface DrainArgs extends ChangeArgs {
   for?: string | undefined;
 }
 
-/** Out by hand: drained, settled, held. It never comes back by itself. */
+/** Out by hand: drained, settled, held. It never comes back by itself. Told again, it needs no reason again. */
 export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
-  const again = commandLine(wordsOf(args));
-  if (!args.reason?.trim())
-    throw new RotaError("USAGE", {
-      problem: "a drain needs a reason, for whoever finds the node out of rotation",
-      next: `${again} --reason "disk swap"`,
-    });
+  const again = (nodes = args.nodes): string => commandLine(wordsOf({ ...args, nodes }));
   const meant = readDuration("--for", args.for);
   const until = meant === undefined ? undefined : new Date(Date.now() + meant);
   const site = openSite(args, io);
@@ -31,8 +27,17 @@ export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
     force: args.force === true,
     variablesOf: () => ({ variables: {}, secrets: [] }),
   };
-  const work = { command: "drain", site, args, set: {}, travel: drainNode, again } as const;
-  return change({ ...work, options: async () => options }, io);
+  const given: DrainArgs = { ...args, reason: args.reason?.trim() || undefined };
+  const work = { command: "drain", site, args: given, set: {}, travel: drainNode, again } as const;
+  const withReason = async (journal: Known): Promise<PlanOptions> => {
+    const known = given.reason ? undefined : await journal.absences(site.fleet.name);
+    if (!known || site.nodes.every(({ name }) => known.has(name))) return options;
+    throw new RotaError("USAGE", {
+      problem: "a drain needs a reason, for whoever finds the node out of rotation",
+      next: `${again()} --reason "disk swap"`,
+    });
+  };
+  return change({ ...work, options: withReason }, io);
 }
 
 const wordsOf = ({ nodes, inventory, reason, for: until }: DrainArgs): string[] => [

@@ -1,5 +1,5 @@
 import type { PlanOptions } from "../rotation/plan.ts";
-import type { Journal } from "../rotation/ports.ts";
+import type { Known } from "../rotation/ports.ts";
 import type { Io } from "./io.ts";
 import type { Site } from "./site.ts";
 import { checkTemplates, variablesOf } from "./variables.ts";
@@ -10,7 +10,7 @@ export function withLastSet(
   set: Record<string, string>,
   env: Io["env"],
   options: Omit<PlanOptions, "variablesOf">,
-): (journal: Journal) => Promise<PlanOptions> {
+): (journal: Known) => Promise<PlanOptions> {
   return async (journal) => {
     const sets = await Promise.all(nodes.map(({ name }) => journal.lastSet(fleet.name, name)));
     const lastSets = new Map(nodes.map(({ name }, i) => [name, sets[i]]));

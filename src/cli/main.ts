@@ -56,6 +56,7 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
     .option("--include-held", "take along nodes that somebody keeps out, and leave them out")
     .option("--dry-run", "end after the plan and a connection to every host")
     .option("--reason <text>", "why, for the journal")
+    .option("--wait <duration>", waitHelp)
     .option("-y, --yes", "don't ask")
     .option("--force", "go past the capacity guard")
     .option("--json", "the events as NDJSON on stdout")
@@ -101,6 +102,7 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
 
   command("drain <nodes...>", "take nodes out of rotation by hand, and hold them there")
     .option("--reason <text>", "why, for whoever finds the node out (needed)")
+    .option("--wait <duration>", waitHelp)
     .option("--for <duration>", "how long it is meant to stay out: 30m, 2h; it never comes back by itself")
     .option("-y, --yes", "don't ask")
     .option("--force", "go past the capacity guard")
@@ -119,6 +121,7 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
   command("ready <nodes...>", "put nodes back into rotation by hand, proven first")
     .option("--set <KEY=VALUE>", "a variable for the check, where its last deploy is not right", collect, [])
     .option("--reason <text>", "why, for the journal")
+    .option("--wait <duration>", waitHelp)
     .option("-y, --yes", "don't ask")
     .option("--json", "the events as NDJSON on stdout")
     .addHelpText(
@@ -133,6 +136,7 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
     .option("--set <KEY=VALUE>", "a variable, where that of its last deploy is not right", collect, [])
     .option("--include-held", "restart also a node that somebody keeps out, and leave it out")
     .option("--reason <text>", "why, for the journal")
+    .option("--wait <duration>", waitHelp)
     .option("-y, --yes", "don't ask")
     .option("--force", "go past the capacity guard")
     .option("--json", "the events as NDJSON on stdout")
@@ -147,6 +151,12 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
       ends(await (await import("./rotate.ts")).rotate({ ...options, nodes }, io)),
     );
 
+  command("unlock", "end the lease of a fleet by hand, after showing whose it is")
+    .option("-y, --yes", "don't ask")
+    .option("--json", "as JSON")
+    .addHelpText("after", examples(["rota unlock", "only if its holder is gone for good"]))
+    .action(async (options) => ends(await (await import("./unlock.ts")).unlock(options, io)));
+
   return rota;
 
   function command<const Usage extends string>(usage: Usage, description: string) {
@@ -160,6 +170,8 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
       .helpOption("-h, --help", "print this help");
   }
 }
+
+const waitHelp = "where somebody else changes the fleet: wait so long for them (10m)";
 
 const overview = `
 Nodes are names, globs ('web*') or @pool; none means all (for drain, ready and rotate: name them).

@@ -15,17 +15,18 @@ export interface ReadyArgs extends ChangeArgs {
 export async function ready(args: ReadyArgs, io: Io): Promise<ExitCode> {
   const set = readSet(args.set);
   const site = openSite(args, io);
-  const again = commandLine([
-    "ready",
-    ...args.nodes,
-    ...(args.inventory === undefined ? [] : ["-i", args.inventory]),
-    ...args.set.flatMap((pair) => ["--set", pair]),
-  ]);
+  const again = (rest = args.nodes): string =>
+    commandLine([
+      "ready",
+      ...rest,
+      ...(args.inventory === undefined ? [] : ["-i", args.inventory]),
+      ...args.set.flatMap((pair) => ["--set", pair]),
+    ]);
   const options = withLastSet(site, set, io.env, {
     nodes: site.nodes,
     part: (_, entries, absence) => partToReady(entries, absence),
     errand: { upgrade: false, hostNeeded: false, hold: undefined },
-    force: args.force === true,
+    force: true, // it takes nothing out of rotation
   });
   return change({ command: "ready", site, args, set, travel: readyNode, options, again }, io);
 }

@@ -7,6 +7,7 @@ import { readJournal } from "../journal/open.ts";
 import { entriesOfNode } from "../rotation/plan.ts";
 import type { Absence, Survey } from "../rotation/ports.ts";
 import { Exit, type ExitCode } from "./exit.ts";
+import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { type SiteArgs, openSite } from "./site.ts";
 
@@ -14,18 +15,26 @@ import { type SiteArgs, openSite } from "./site.ts";
 export async function status(args: SiteArgs, io: Io): Promise<ExitCode> {
   const { fleet, nodes, balancers } = openSite(args, io);
   await using journal = await readJournal(io.env);
-  const [survey, absences = new Map()] = await Promise.all([
+  const [survey, absences = new Map(), holder] = await Promise.all([
     balancers.survey("read"),
     journal?.absences(fleet.name),
+    journal?.holderOf(fleet.name),
   ]);
-  const seen = statusOf(fleet, nodes, survey, absences);
+  const now = new Date();
+  const lease = holder && sayHolder(holder, now);
+  const seen = { ...statusOf(fleet, nodes, survey, absences), lease };
   const paint = colours(createColors(io.colourOut));
   if (args.json) io.out(JSON.stringify(seen));
-  else for (const line of statusLines(seen, new Date(), paint)) io.out(line);
+  else for (const line of statusLines(seen, now, paint)) io.out(line);
   return survey.unread.length > 0 ? Exit.refused : Exit.ok;
 }
 
-function statusOf(fleet: Fleet, nodes: Node[], survey: Survey, absences: Map<string, Absence>): FleetStatus {
+function statusOf(
+  fleet: Fleet,
+  nodes: Node[],
+  survey: Survey,
+  absences: Map<string, Absence>,
+): Omit<FleetStatus, "lease"> {
   const seen = fleet.pools.flatMap((pool) =>
     pool.nodes
       .filter((node) => nodes.includes(node))

@@ -12,6 +12,9 @@ interface DraftNode extends Entry {
   hostPath: Path;
   host: string | undefined;
   server: string | undefined;
+  /** What its pool names; undefined is all of them. */
+  balancers: string[] | undefined;
+  backends: string[] | undefined;
 }
 
 interface Placed {
@@ -20,29 +23,45 @@ interface Placed {
   from: DraftNode;
 }
 
+/** A few short ranges can stand for more nodes than memory holds. */
+const mostNodes = 20_000;
+
 export function checkNodes(draft: Draft): Finding[] {
-  const seen: Seen = { draft, byName: new Map(), byServer: new Map() };
+  const seen: Seen = { draft, nodes: 0, byName: new Map(), byServer: new Map() };
   return draft
     .entries(["pools"])
-    .flatMap((pool) =>
-      draft.entries([...pool.path, "nodes"]).map((entry) => draftNode(draft, pool.path, entry)),
-    )
+    .flatMap((pool) => nodesIn(draft, pool.path))
     .flatMap((node) => checkNode(node, seen));
+}
+
+function nodesIn(draft: Draft, pool: Path): DraftNode[] {
+  const of = {
+    pool,
+    balancers: draft.texts([...pool, "balancers"]),
+    backends: draft.texts([...pool, "backends"]),
+  };
+  return draft.entries([...pool, "nodes"]).map((entry) => draftNode(draft, of, entry));
 }
 
 interface Seen {
   draft: Draft;
+  /** How many so far. */
+  nodes: number;
   byName: Map<string, Placed>;
   byServer: Map<string, Placed[]>;
 }
 
-function draftNode(draft: Draft, pool: Path, entry: Entry): DraftNode {
+function draftNode(
+  draft: Draft,
+  of: Pick<DraftNode, "pool" | "balancers" | "backends">,
+  entry: Entry,
+): DraftNode {
   const bare = typeof entry.value === "string";
   const hostPath = bare ? entry.path : [...entry.path, "host"];
   const [host, server] = [draft.at(hostPath), draft.at([...entry.path, "server"])];
   return {
     ...entry,
-    pool,
+    ...of,
     hostPath,
     host: typeof host === "string" ? host : undefined,
     server: typeof server === "string" ? server : undefined,
@@ -50,19 +69,24 @@ function draftNode(draft: Draft, pool: Path, entry: Entry): DraftNode {
 }
 
 function checkNode(node: DraftNode, seen: Seen): Finding[] {
-  if (node.host === undefined) return checkKey(node);
+  if (node.host === undefined) return checkKey(node, withoutRange(node.key));
+  if (seen.nodes > mostNodes) return []; // told once
   const expansion = expand(node.key, node.host);
   if ("problem" in expansion) return [{ path: node.path, on: "key", text: expansion.problem }];
+  seen.nodes += expansion.nodes.length;
+  if (seen.nodes > mostNodes) {
+    return [{ path: node.path, on: "key", text: `from here on there are more than ${mostNodes} nodes` }];
+  }
   return [
-    ...checkKey(node),
+    ...checkKey(node, expansion.nodes.at(-1)?.name ?? ""), // the last of a range is the longest
     ...checkHosts(node, expansion.nodes),
     ...checkServer(node, expansion.nodes),
     ...checkTwice(node, expansion.nodes, seen),
   ];
 }
 
-const checkKey = ({ key, path }: DraftNode): Finding[] =>
-  namePattern.test(withoutRange(key)) ? [] : [{ path, on: "key", text: badName(key) }];
+const checkKey = ({ key, path }: DraftNode, name: string): Finding[] =>
+  namePattern.test(name) ? [] : [{ path, on: "key", text: badName(key) }];
 
 function checkHosts({ hostPath }: DraftNode, nodes: Expanded[]): Finding[] {
   const wrong = nodes.find(({ host }) => !isHost(host))?.host;
@@ -92,7 +116,7 @@ function checkTwice(node: DraftNode, nodes: Expanded[], seen: Seen): Finding[] {
     if (twin) return [sameName(node, name, twin, seen.draft)];
     const placed: Placed = { name, server: node.server ?? name, from: node };
     seen.byName.set(name, placed);
-    const rival = (seen.byServer.get(placed.server) ?? []).find((other) => meet(other, placed, seen.draft));
+    const rival = (seen.byServer.get(placed.server) ?? []).find((other) => meet(other.from, node));
     if (rival && nodes.length > 1 && node.server !== undefined) return []; // told by checkServer
     if (rival) return [sameServer(placed, rival, seen.draft)];
     seen.byServer.set(placed.server, [...(seen.byServer.get(placed.server) ?? []), placed]);
@@ -115,10 +139,8 @@ const sameServer = ({ name, server, from }: Placed, rival: Placed, draft: Draft)
 });
 
 /** Whether two nodes can stand in one backend of one balancer. A pool that names none is in all of them. */
-function meet(a: Placed, b: Placed, draft: Draft): boolean {
-  if (a.from.pool === b.from.pool) return true;
-  return ["balancers", "backends"].every((key) => {
-    const [ofA, ofB] = [draft.texts([...a.from.pool, key]), draft.texts([...b.from.pool, key])];
-    return !ofA || !ofB || ofA.some((name) => ofB.includes(name));
-  });
-}
+const meet = (a: DraftNode, b: DraftNode): boolean =>
+  a.pool === b.pool || (share(a.balancers, b.balancers) && share(a.backends, b.backends));
+
+const share = (a: string[] | undefined, b: string[] | undefined): boolean =>
+  !a || !b || a.some((name) => b.includes(name));

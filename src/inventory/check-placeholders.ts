@@ -4,13 +4,20 @@ import { nearest } from "./near.ts";
 import { fill, ownPlaceholders, placeholdersIn } from "./placeholders.ts";
 import type { Finding, Path } from "./problems.ts";
 
+/** Each is looked up for each node. */
+const mostPlaceholders = 50;
+
 export function checkPlaceholders(draft: Draft, pool: Path): Finding[] {
   const known = knownIn(draft, pool);
   return ["url", "body"].flatMap((key) => {
     const path = [...pool, "check", key];
     const template = draft.at(path);
     if (typeof template !== "string") return [];
-    const faults = placeholdersIn(template).flatMap((name) => unknown(name, known));
+    const names = placeholdersIn(template);
+    if (names.length > mostPlaceholders) {
+      return [{ path, on: "value", text: `holds more than ${mostPlaceholders} placeholders` }];
+    }
+    const faults = names.flatMap((name) => unknown(name, known));
     if (key === "url" && !isUrl(template)) faults.push("is not a URL");
     return faults.map((text): Finding => ({ path, on: "value", text }));
   });

@@ -2,12 +2,15 @@
  * What the schema can't see: names, and values that must fit each other. Looks at the draft, so that these
  * faults are told together with faults of shape.
  */
+import { normalize } from "node:path";
 import { checkNodes } from "./check-nodes.ts";
 import { checkPlaceholders } from "./check-placeholders.ts";
 import type { Draft, Entry } from "./draft.ts";
-import { badName, badVariable, namePattern, variablePattern } from "./names.ts";
+import type { SocketAddress } from "./fleet.ts";
+import { badName, badVariable, cut, namePattern, variablePattern } from "./names.ts";
 import { nearest } from "./near.ts";
 import type { Finding, Path } from "./problems.ts";
+import { parseSocket } from "./socket.ts";
 
 export const checks = (draft: Draft): Finding[] => [
   ...checkNames(draft.entries(["balancers"])),
@@ -38,27 +41,38 @@ const checkVariables = (entries: Entry[]): Finding[] =>
 
 /** One HAProxy under two names would be counted twice. */
 function checkSockets(entries: Entry[]): Finding[] {
-  const first = new Map<unknown, string>();
+  const first = new Map<string, string>();
   return entries.flatMap(({ key, value, path }): Finding[] => {
-    const other = first.get(value);
-    if (other !== undefined && typeof value === "string") {
-      return [{ path, on: "value", text: `is the socket of ${other} too` }];
-    }
-    first.set(value, key);
+    const socket = typeof value === "string" ? parseSocket(value) : undefined;
+    if (!socket) return []; // told by the schema
+    const other = first.get(sameFor(socket));
+    if (other !== undefined) return [{ path, on: "value", text: `is the socket of ${other} too` }];
+    first.set(sameFor(socket), key);
     return [];
   });
 }
 
+/** The same for every way to write one socket. */
+const sameFor = (socket: SocketAddress): string =>
+  socket.kind === "unix" ? normalize(socket.path) : `${socket.host.toLowerCase()} ${socket.port}`;
+
+/** Of one list; each costs a search for what was meant. */
+const mostTold = 10;
+
 function checkBalancers(draft: Draft, path: Path): Finding[] {
-  const known = draft.entries(["balancers"]).map(({ key }) => key);
+  const known = new Set(draft.entries(["balancers"]).map(({ key }) => key));
   // Without any balancer, that is the fault to mend.
-  if (known.length === 0) return [];
+  if (known.size === 0) return [];
   const named = draft.at(path);
   if (!Array.isArray(named)) return [];
-  return named.flatMap((name: unknown, i): Finding[] => {
-    if (typeof name !== "string" || known.includes(name)) return [];
+  const strangers = named
+    .map((name: unknown, i) => ({ name, i }))
+    .filter(
+      (one): one is { name: string; i: number } => typeof one.name === "string" && !known.has(one.name),
+    );
+  return strangers.slice(0, mostTold).map(({ name, i }): Finding => {
     const meant = nearest(name, known);
-    const hint = meant ? `did you mean "${meant}"?` : `this file has ${known.join(", ")}`;
-    return [{ path: [...path, i], on: "value", text: `unknown balancer "${name}"; ${hint}` }];
+    const hint = meant ? `did you mean "${meant}"?` : `this file has ${[...known].join(", ")}`;
+    return { path: [...path, i], on: "value", text: `unknown balancer "${cut(name)}"; ${hint}` };
   });
 }

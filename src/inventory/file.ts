@@ -44,9 +44,21 @@ function readUpTo(file: number, most: number): Buffer {
 }
 
 function firstBadByte(bytes: Buffer): { line: number; column: number } {
-  const before = bytes.toString("utf8").split("\ufffd", 1)[0] ?? "";
+  const before = goodPart(bytes);
   const lines = before.split("\n");
   return { line: lines.length, column: (lines.at(-1) ?? "").length + 1 };
+}
+
+/** The text before the first byte that is none. The mark for it may stand in the file as a character, too. */
+function goodPart(bytes: Buffer): string {
+  const text = bytes.toString("utf8");
+  let at = 0;
+  for (const part of text.split("\ufffd")) {
+    at += Buffer.byteLength(part);
+    if (bytes.subarray(at, at + 3).toString("hex") !== "efbfbd") return bytes.toString("utf8", 0, at);
+    at += 3;
+  }
+  return text;
 }
 
 function whyOf(cause: unknown): string {

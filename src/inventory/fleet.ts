@@ -107,6 +107,7 @@ export const balancersOf = (fleet: Fleet, pool: Pool): Balancer[] =>
 /** A share of `total`, as a whole number. Batches round down, to at least 1; min_serving rounds up. */
 export const shareOf = (share: Share, total: number, round: "down" | "up"): number => {
   if ("count" in share) return share.count;
-  const exact = (share.percent * total) / 100;
+  // 0.07 * 10_000 is 700.0000000000001, which must not round up to one server more.
+  const exact = Number(((share.percent * total) / 100).toPrecision(12));
   return round === "up" ? Math.ceil(exact) : Math.max(1, Math.floor(exact));
 };

@@ -15,6 +15,8 @@ export interface Positions {
   problems: Problem[];
   /** An alias can't be followed, so neither can the content. */
   brokenAlias: boolean;
+  /** How many keys and values there are where each alias counts as what it stands for. */
+  size: number;
 }
 
 type Pairs = Map<string, Pair>;
@@ -27,7 +29,7 @@ interface Reached {
 }
 
 export function positionsIn(document: Document.Parsed, lines: LineCounter): Positions {
-  const { maps, targets, problems, brokenAlias } = index(document.contents, lines);
+  const { maps, targets, problems, brokenAlias, size } = index(document.contents, lines);
   const follow = (node: unknown): Node | undefined =>
     isAlias(node) ? targets.get(node) : isMap(node) || isSeq(node) || isScalar(node) ? node : undefined;
 
@@ -46,6 +48,7 @@ export function positionsIn(document: Document.Parsed, lines: LineCounter): Posi
   return {
     problems,
     brokenAlias,
+    size,
     keysAt(path) {
       const { value, complete } = reach(path);
       return complete && isMap(value) ? [...(maps.get(value)?.keys() ?? [])] : [];
@@ -75,28 +78,31 @@ interface Index {
   targets: Map<Alias, Node>;
   problems: Problem[];
   brokenAlias: boolean;
+  size: number;
 }
 
 function index(root: unknown, lines: LineCounter): Index {
-  const anchors = new Map<string, Node>();
-  const found: Index = { maps: new Map(), targets: new Map(), problems: [], brokenAlias: false };
+  const anchors = new Map<string, { node: Node; size: number }>();
+  const found: Index = { maps: new Map(), targets: new Map(), problems: [], brokenAlias: false, size: 0 };
   const tell = (node: unknown, path: Path, text: string): void => {
     found.problems.push(problemAt(placeOfNode(node, lines), path, text));
   };
 
   function walk(node: unknown, path: Path): void {
     if (isAlias(node)) return walkAlias(node, path);
+    const before = found.size++;
     if (isMap(node)) walkMap(node, path);
     else if (isSeq(node)) for (const [i, item] of node.items.entries()) walk(item, [...path, i]);
     else if (!isScalar(node)) return;
     // Known only from here on: an alias inside its own anchor would go round for ever.
-    if (node.anchor) anchors.set(node.anchor, node);
+    if (node.anchor) anchors.set(node.anchor, { node, size: found.size - before });
   }
 
   function walkAlias(alias: Alias, path: Path): void {
     const target = anchors.get(alias.source);
     if (target) {
-      found.targets.set(alias, target);
+      found.targets.set(alias, target.node);
+      found.size += target.size;
       return;
     }
     tell(alias, path, `nothing above is named &${alias.source}`);

@@ -43,9 +43,11 @@ const names = (one: z.ZodString) =>
     .refine((list) => new Set(list).size === list.length, { error: "names one of them twice" })
     .meta({ uniqueItems: true });
 
+export const percentPattern = /^\d+(\.\d+)?%$/;
+
 const percent = z
   .string()
-  .regex(/^\d+(\.\d+)?%$/, {
+  .regex(percentPattern, {
     error: ({ input }) => `${shown(input)} is neither a count nor a percent; write 2 or 25%`,
   })
   .refine((text) => !(Number.parseFloat(text) > 100), { error: "is more than 100%" });
@@ -75,29 +77,36 @@ const identity = filled.describe(
 );
 const knownHosts = filled.describe("The known_hosts file. A host whose key is not in it is not talked to.");
 
+/** Stands in the `ssh` command that a person is told to try, so nothing that a shell reads. */
+const user = z.string().regex(/^[\p{L}\p{N}_.][\p{L}\p{N}_.@+\\-]*$/u, {
+  error: ({ input }) => `${shown(input)} is not a user's name`,
+});
+
 const ssh = z.strictObject({
-  user: filled.optional().describe("Who to log in as. Absent: the user who runs rota."),
-  port: port.default(22),
+  user: user.optional().describe("Who to log in as. Absent: the user who runs rota."),
+  port: port.default(22).describe("The port of sshd."),
   identity: identity.optional(),
   known_hosts: knownHosts.default("~/.ssh/known_hosts"),
 });
 
 const nodeSsh = z.strictObject({
-  user: filled.optional(),
-  port: port.optional(),
+  user: user.optional().describe("Who to log in as."),
+  port: port.optional().describe("The port of sshd."),
   identity: identity.optional(),
   known_hosts: knownHosts.optional(),
 });
 
-const fromEnvironment = z.strictObject({
-  env: z
-    .string()
-    .regex(environmentPattern, {
-      error: ({ input }) => `${shown(input)} is not the name of an environment variable`,
-    })
-    .describe("The variable of rota's own environment that holds the value. It is read when it is needed."),
-  secret: z.boolean().default(false).describe("true: never shown and never stored."),
-});
+const fromEnvironment = z
+  .strictObject({
+    env: z
+      .string()
+      .regex(environmentPattern, {
+        error: ({ input }) => `${shown(input)} is not the name of an environment variable`,
+      })
+      .describe("The variable of rota's own environment that holds the value. It is read when it is needed."),
+    secret: z.boolean().default(false).describe("true: never shown and never stored."),
+  })
+  .describe("A value that is not in the file.");
 
 const vars = z.record(
   variableName,
@@ -131,7 +140,7 @@ const drain = z.strictObject({
 });
 
 const restart = z.strictObject({
-  via: z.literal("command"),
+  via: z.literal("command").describe("How the app is restarted: by a command of yours."),
   run: filled.describe("Run as /bin/sh -eu in the login folder. Variables are in the environment."),
   proof: z
     .strictObject({ pidfile: filled.describe("The process named in it must be another one afterwards.") })
@@ -147,7 +156,7 @@ const check = z.strictObject({
     })
     .describe("{host}, {node}, {server}, the names in `needs` and the node's vars are filled in.")
     .meta({ examples: ["http://{host}:8000/_status"] }),
-  status: z.int().min(100).max(599).default(200),
+  status: z.int().min(100).max(599).default(200).describe("The HTTP status that it must answer with."),
   body: filled.optional().describe("Text that must occur in the answer. Filled in like url."),
   times: z.int().min(1).default(2).describe("Good answers in a row."),
   within: duration.default("90s").describe("How long the node may take to become well."),
@@ -158,7 +167,7 @@ const ready = z.strictObject({
     .enum(["pass", "rise", "check"])
     .default("pass")
     .describe(
-      "pass: one fresh passing check on every balancer; rise: that many; check: the node's own alone.",
+      "pass: one fresh passing check on every balancer; rise: as many as its `rise`; check: the node's own alone.",
     ),
 });
 
@@ -183,11 +192,14 @@ const limits = z.strictObject({
   capacity: duration.default("10m").describe("Waiting until enough servers serve for the next batch."),
 });
 
+/** A name, or a range of them. Only for editors: `checks.ts` can say what is wrong. */
+export const nodeKeyPattern = /^[A-Za-z0-9._:[\]-]+$/;
+
 const pool = z.strictObject({
   balancers: names(name).optional().describe("The balancers that serve this pool. Absent: all of them."),
   backends: names(name).optional().describe("HAProxy backends. Absent: every backend that has the server."),
   nodes: z
-    .record(z.string().meta({ pattern: "^[A-Za-z0-9._:\\[\\]-]+$" }), node)
+    .record(z.string().meta({ pattern: nodeKeyPattern.source }), node)
     .refine(filledMap, notEmpty)
     .meta({ minProperties: 1 })
     .describe("Name and address, in the order of the rollout. A range: web[3:6]: 10.0.1.[13:16]."),
@@ -196,13 +208,13 @@ const pool = z.strictObject({
     .default([])
     .describe("Variables that a deploy must be given with --set."),
   vars: vars.default({}).describe("Variables for commands (as environment), check.url and check.body."),
-  drain: drain.prefault({}),
+  drain: drain.prefault({}).describe("How a node stops getting requests."),
   upgrade: filled.optional().describe("Run on the node while it is out, as /bin/sh -eu."),
-  restart,
-  check,
-  ready: ready.prefault({}),
-  rollout: rollout.prefault({}),
-  limits: limits.prefault({}),
+  restart: restart.describe("How the app is restarted, and what proves that it was."),
+  check: check.describe("What a node itself must answer before it takes traffic again."),
+  ready: ready.prefault({}).describe("What HAProxy must find before a node takes traffic again."),
+  rollout: rollout.prefault({}).describe("How many nodes at once, and what must not happen."),
+  limits: limits.prefault({}).describe("How long the rest may take."),
 });
 
 export const inventorySchema = z

@@ -28,16 +28,31 @@ const placedNodes = (fleet: Fleet): Placed[] =>
   fleet.pools.flatMap((pool) => pool.nodes.map((node) => ({ node, pool: pool.name })));
 
 function matcher(word: string): (placed: Placed) => boolean {
-  const pattern = glob(word.replace(/^@/, ""));
-  return word.startsWith("@") ? ({ pool }) => pattern.test(pool) : ({ node }) => pattern.test(node.name);
+  const pattern = word.replace(/^@/, "");
+  return word.startsWith("@")
+    ? ({ pool }) => matchesGlob(pool, pattern)
+    : ({ node }) => matchesGlob(node.name, pattern);
 }
 
-function glob(word: string): RegExp {
-  const parts = word
-    .replace(/[\\^$.|+()[\]{}/-]/g, "\\$&")
-    .replaceAll(/\*+/g, ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${parts}$`, "s");
+/** Never goes back further than to the last star, as a regular expression of many stars would. */
+function matchesGlob(text: string, pattern: string): boolean {
+  let [at, from] = [0, 0];
+  let lastStar: { at: number; from: number } | undefined;
+  while (from < text.length) {
+    const sign = pattern[at];
+    if (sign === "*") {
+      lastStar = { at: at++, from };
+    } else if (sign === "?" || sign === text[from]) {
+      at++;
+      from++;
+    } else if (lastStar) {
+      from = ++lastStar.from;
+      at = lastStar.at + 1;
+    } else {
+      return false;
+    }
+  }
+  return /^\**$/.test(pattern.slice(at));
 }
 
 function noSuchNode(fleet: Fleet, words: string[]): RotaError {

@@ -1,10 +1,13 @@
 import { isIPv4, isIPv6 } from "node:net";
 import type { SocketAddress } from "./fleet.ts";
 
+/** sun_path of unix(7), less its NUL. Node cuts a longer path, and connects to whatever listens there. */
+const longestPath = 107;
+
 /** `unix:/path` or `tcp://host:port`, an IPv6 host in brackets; undefined for anything else. */
 export function parseSocket(text: string): SocketAddress | undefined {
   const path = /^unix:(\/[^\0]+)$/.exec(text)?.[1];
-  if (path !== undefined) return { kind: "unix", path };
+  if (path !== undefined) return Buffer.byteLength(path) > longestPath ? undefined : { kind: "unix", path };
   const [, inBrackets, plain, digits] = /^tcp:\/\/(?:\[([^\]]+)\]|([^:/[\]]+)):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   const host = inBrackets ?? plain;

@@ -5,6 +5,7 @@ import { either, shown } from "./names.ts";
 export const wording: $ZodErrorMap = (issue) => {
   const { code, input } = issue;
   if (code === "invalid_type") return wrongType(issue.expected, input);
+  if (code === "invalid_value" && input === undefined) return "is missing";
   if (code === "invalid_value") {
     return `${shown(input)} is not accepted here; write ${either(issue.values.map(String))}`;
   }

@@ -2,13 +2,11 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { RotaError } from "../base/errors.ts";
-import type { Journal } from "../rotation/ports.ts";
 import { type JournalDatabase, broken, withoutPassword } from "./database.ts";
-import { journalOn } from "./journal.ts";
+import { type OpenJournal, journalOn } from "./journal.ts";
 import { migrate } from "./migrate.ts";
 
 type Environment = Record<string, string | undefined>;
-export type OpenJournal = Journal & AsyncDisposable;
 
 /** Where a journal is. */
 export type JournalAddress = { kind: "sqlite"; path: string } | { kind: "postgres"; url: string };
@@ -45,11 +43,7 @@ export async function openJournal(env: Environment): Promise<OpenJournal> {
     await database?.[Symbol.asyncDispose]();
     throw broken(where, thrown);
   }
-  const opened = database;
-  return {
-    ...journalOn(opened.db, (thrown) => broken(where, thrown)),
-    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
-  };
+  return journalOn(database);
 }
 
 /** The journal for reading: undefined where no run was ever recorded on this machine. @throws RotaError JOURNAL */

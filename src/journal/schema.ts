@@ -40,6 +40,20 @@ export interface Tables {
     /** JSON: how each place was found. */
     found: string;
   };
+  /** Who may change a fleet, until when; kept when it ended, for its epoch. */
+  leases: {
+    fleet: string;
+    epoch: number;
+    by: string;
+    command: string;
+    reason: string | null;
+    host: string;
+    pid: number;
+    started: string;
+    taken: string;
+    /** Milliseconds since 1970, by the clock of the database; 0: given back. */
+    expires: number;
+  };
 }
 
 export const migrations: Record<string, Migration> = {
@@ -93,6 +107,23 @@ export const migrations: Record<string, Migration> = {
         .addPrimaryKeyConstraint("absences_key", ["fleet", "node"])
         .execute();
       await schema.createIndex("runs_by_fleet").on("runs").columns(["fleet", "started"]).execute();
+    },
+  },
+  "0002 leases": {
+    async up(db) {
+      await db.schema
+        .createTable("leases")
+        .addColumn("fleet", "text", (c) => c.primaryKey())
+        .addColumn("epoch", "integer", (c) => c.notNull())
+        .addColumn("by", "text", (c) => c.notNull())
+        .addColumn("command", "text", (c) => c.notNull())
+        .addColumn("reason", "text")
+        .addColumn("host", "text", (c) => c.notNull())
+        .addColumn("pid", "integer", (c) => c.notNull())
+        .addColumn("started", "text", (c) => c.notNull())
+        .addColumn("taken", "text", (c) => c.notNull())
+        .addColumn("expires", "double precision", (c) => c.notNull())
+        .execute();
     },
   },
 };

@@ -1,8 +1,9 @@
 import { poll, notYet, yes } from "../base/poll.ts";
 import { RotaError } from "../base/errors.ts";
 import { recordAbsence } from "./leave.ts";
-import type { Activity, AdminState, Entry, Place } from "./ports.ts";
-import { whileUnanswered } from "./quiet.ts";
+import type { Activity, AdminState, Entry } from "./ports.ts";
+import { samePlace, sayPlace } from "./place.ts";
+import { untilAnswered, whileUnanswered } from "./unanswered.ts";
 import { type Trip, type World, isHeld } from "./world.ts";
 
 /**
@@ -10,12 +11,13 @@ import { type Trip, type World, isHeld } from "./world.ts";
  * straight to ready gives a server traffic before any check has seen it.
  */
 export async function putBack(trip: Trip, world: World): Promise<void> {
-  const entries = await world.balancers.look(trip.found.filter((place) => place.admin === "ready"));
+  const wanted = trip.found.filter((place) => place.admin === "ready");
+  const entries = await untilAnswered(trip, world, () => world.balancers.look(wanted));
   // By hand, a place that serves already has nothing to prove, and must not leave for the proof.
   const back = trip.reached === "untouched" ? entries.filter((entry) => entry.outBecause) : entries;
   if (back.length > 0) await prove(trip, back, world);
   trip.reached = "proven";
-  await leaveAsFound(trip, world);
+  await untilAnswered(trip, world, () => leaveAsFound(trip, world));
   trip.reached = "back";
   // A hold that was there before stays its owner's: the node is out as found, and still known to be.
   if (!isHeld(trip)) await world.journal.putBack(world.fleet, trip.node.name);
@@ -95,7 +97,8 @@ async function startProof(
   checked: Entry[],
   { balancers }: World,
 ): Promise<void> {
-  await balancers.set(entries, "maint");
+  const notInMaint = (await balancers.look(entries)).filter((entry) => entry.admin !== "maint");
+  await balancers.set(notInMaint, "maint");
   await balancers.set(entries, "drain");
   const health = await balancers.watch(checked);
   const byRise = checked.filter((_, i) => pool.ready.proof === "rise" || health[i]?.health?.fall === 1);
@@ -118,8 +121,3 @@ function sayUnchecked(trip: Trip, entries: Entry[], { emit }: World): void {
   const text = `${blind.map(sayPlace).join(", ")}: HAProxy runs no check there; the node's own check is the proof`;
   emit({ type: "notice", node: trip.node.name, text });
 }
-
-export const sayPlace = ({ balancer, backend, server }: Place): string => `${balancer}/${backend}/${server}`;
-
-export const samePlace = (a: Place, b: Place): boolean =>
-  a.balancer === b.balancer && a.backend === b.backend && a.server === b.server;

@@ -3,7 +3,7 @@ import { messageOf } from "../base/errors.ts";
 import type { NodeEnd } from "../events/events.ts";
 import { leaveAsFound } from "./back.ts";
 import { LeftAlone } from "./leave.ts";
-import { type Trip, type World, nameOf } from "./world.ts";
+import { type Trip, type World, isHeld, nameOf } from "./world.ts";
 
 interface Failed {
   end: NodeEnd;
@@ -12,7 +12,8 @@ interface Failed {
 
 /**
  * Nothing done on the node yet: it goes back as it was found. Otherwise it stays out everywhere, for nobody
- * knows what it would answer. A proven node that a balancer would not take back is left so.
+ * knows what it would answer. A proven node that a balancer would not take back is left so; one that is back,
+ * and only the journal does not know, is told as what it is.
  */
 export async function afterFailure(trip: Trip, thrown: unknown, world: World): Promise<Failed> {
   if (thrown instanceof LeftAlone) {
@@ -21,7 +22,9 @@ export async function afterFailure(trip: Trip, thrown: unknown, world: World): P
   }
   switch (trip.reached) {
     case "untouched":
-      return { end: trip.absence ? "out" : "as found", failure: thrown };
+      return { end: trip.absence && trip.standing !== "serving" ? "out" : "as found", failure: thrown };
+    case "tried":
+      return { end: await outAgain(trip, world), failure: thrown };
     case "drained":
       return { end: await undoDrain(trip, world), failure: thrown };
     case "changed":
@@ -29,8 +32,14 @@ export async function afterFailure(trip: Trip, thrown: unknown, world: World): P
       return { end: "out", failure: thrown };
     case "proven":
       return { end: "out", failure: thrown };
+    case "back":
+      return { end: endOf(trip), failure: thrown };
   }
 }
+
+/** How a trip ends well: a hold, and what somebody keeps out, stays out. */
+export const endOf = ({ hold, standing }: Trip): NodeEnd =>
+  hold || standing === "held" ? "kept out" : "back";
 
 async function undoDrain(trip: Trip, world: World): Promise<NodeEnd> {
   // It was out before this run, and nothing proves it now.
@@ -38,17 +47,46 @@ async function undoDrain(trip: Trip, world: World): Promise<NodeEnd> {
   try {
     await leaveAsFound(trip, world);
   } catch (thrown) {
-    notice(trip, `${nameOf(trip)} could not be put back as found: ${messageOf(thrown)}`, world);
+    // A balancer that would not take the drain may not take the way back either, and needs none.
+    if (!(await isAsFound(trip, world))) {
+      notice(trip, `${nameOf(trip)} could not be put back as found: ${messageOf(thrown)}`, world);
+      return "out";
+    }
+  }
+  // A hold that was there before stays its owner's.
+  if (!isHeld(trip)) await forget(trip, world);
+  return "as found";
+}
+
+const isAsFound = ({ found }: Trip, { balancers }: World): Promise<boolean> =>
+  balancers.look(found).then(
+    (entries) => entries.every(({ admin }, i) => admin === found[i]?.admin),
+    () => false,
+  );
+
+/** A return by hand that failed: out as it was before, and drained where only a failing check kept it out. */
+async function outAgain(trip: Trip, world: World): Promise<NodeEnd> {
+  const out = trip.entries.filter((entry) => entry.outBecause);
+  const inMaint = out.filter((entry) => entry.admin === "maint");
+  try {
+    await world.balancers.set(inMaint, "maint");
+    await world.balancers.set(
+      out.filter((entry) => !inMaint.includes(entry)),
+      "drain",
+    );
+  } catch (thrown) {
+    notice(trip, `${nameOf(trip)} could not be left as it was before: ${messageOf(thrown)}`, world);
     return "out";
   }
-  await world.journal.putBack(world.fleet, nameOf(trip)).catch((thrown: unknown) => {
-    notice(
-      trip,
-      `${nameOf(trip)} is back as found, and the journal does not know: ${messageOf(thrown)}`,
-      world,
-    );
-  });
+  if (trip.absence || out.some((entry) => entry.admin === "ready")) return "out";
+  await forget(trip, world);
   return "as found";
+}
+
+async function forget(trip: Trip, world: World): Promise<void> {
+  await world.journal.putBack(world.fleet, nameOf(trip)).catch((thrown: unknown) => {
+    notice(trip, `${nameOf(trip)} is as found, and the journal does not know: ${messageOf(thrown)}`, world);
+  });
 }
 
 /** Into maint on every balancer that can be told: a failed node gets no sticky client either. */

@@ -3,26 +3,46 @@ import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { StepName } from "../events/events.ts";
 import { fill } from "../inventory/placeholders.ts";
+import { whileOutOfReach } from "./keep-out.ts";
+import { sayPlace } from "./place.ts";
 import { untilNewProcess } from "./process.ts";
-import type { Trip, World } from "./world.ts";
+import { untilAnswered } from "./unanswered.ts";
+import { type Trip, type World, nameOf } from "./world.ts";
 
 export async function upgrade(trip: Trip, world: World): Promise<void> {
   if (trip.upgrade === undefined) return;
   await outOfReach(trip, world);
-  await runOnNode(trip, "upgrade", trip.upgrade, world);
+  const { upgrade: script } = trip;
+  await whileOutOfReach(trip, world, () => runOnNode(trip, "upgrade", script, world));
 }
 
 export async function restart(trip: Trip, world: World): Promise<void> {
   await outOfReach(trip, world);
-  await runOnNode(trip, "restart", trip.pool.restart.run, world);
-  if (trip.pool.restart.pidfile !== undefined) await untilNewProcess(trip, world);
+  await whileOutOfReach(trip, world, async () => {
+    await runOnNode(trip, "restart", trip.pool.restart.run, world);
+    if (trip.pool.restart.pidfile !== undefined) await untilNewProcess(trip, world);
+  });
 }
 
-/** Drain still lets sticky clients and idle connections reach the node; maint does not. */
-async function outOfReach(trip: Trip, { balancers }: World): Promise<void> {
-  if (trip.reached === "changed") return;
-  await balancers.set(trip.places, "maint");
+/**
+ * Drain still lets sticky clients and idle connections reach the node; maint does not. Before each thing that
+ * is done on the node: a balancer that was reloaded since has forgotten it.
+ */
+async function outOfReach(trip: Trip, world: World): Promise<void> {
+  await untilAnswered(trip, world, () => tellMaint(trip, world));
   trip.reached = "changed";
+}
+
+async function tellMaint(trip: Trip, { balancers, emit }: World): Promise<void> {
+  const node = nameOf(trip);
+  const back = (await balancers.look(trip.places)).filter((entry) => entry.admin !== "maint");
+  if (trip.reached === "changed" && back.length > 0) {
+    const text = `${back.map(sayPlace).join(", ")} no longer has ${node} out; told again`;
+    emit({ type: "notice", node, text });
+  }
+  // Leaving maint would make HAProxy call a node that is down up at once: there is no way back from here.
+  if (trip.standing === "down") trip.reached = "changed";
+  await balancers.set(back, "maint");
 }
 
 const linesKept = 20;
@@ -46,12 +66,16 @@ async function runOnNode(
     },
   });
   if (outcome.kind === "done") return;
-  const code = outcome.kind === "failed" ? "COMMAND_FAILED" : "COMMAND_UNKNOWN";
+  const code = now.aborted ? "INTERRUPTED" : outcome.kind === "failed" ? "COMMAND_FAILED" : "COMMAND_UNKNOWN";
   throw new RotaError(code, { problem: `${name} on ${node}: ${outcome.why}` });
 }
 
 /** The node's own word that it is well, so many times in a row. */
-export async function untilHealthy(trip: Trip, { health, clock, now, emit }: World): Promise<void> {
+export async function untilHealthy(trip: Trip, world: World): Promise<void> {
+  await whileOutOfReach(trip, world, () => passes(trip, world));
+}
+
+async function passes(trip: Trip, { health, clock, now, emit }: World): Promise<void> {
   const { check } = trip.pool;
   const values = valuesOf(trip);
   const url = fill(check.url, values);

@@ -3,6 +3,7 @@ import { notYet, poll, yes } from "../base/poll.ts";
 import { shareOf } from "../inventory/fleet.ts";
 import { currentProcess } from "./process.ts";
 import type { Backend, Entry, Found } from "./ports.ts";
+import { untilAnswered } from "./unanswered.ts";
 import { type Trip, type World, isHeld } from "./world.ts";
 
 /** Somebody took the node out since the plan was made: it is theirs, and is left as it is. */
@@ -11,11 +12,16 @@ export class LeftAlone extends Error {
 }
 
 /** Looks again, just before: what was true when the plan was made may not be any more. */
-export async function survey(trip: Trip, { balancers, hosts, now }: World): Promise<void> {
-  const [entries] = await Promise.all([
-    balancers.look(trip.places),
-    trip.hostNeeded ? hosts.open(trip.node) : undefined,
-  ]);
+export async function survey(trip: Trip, world: World): Promise<void> {
+  const { hosts, now } = world;
+  await Promise.all([lookAgain(trip, world), trip.hostNeeded ? hosts.open(trip.node) : undefined]);
+  if (trip.pool.restart.pidfile !== undefined && trip.hostNeeded)
+    trip.process = await currentProcess(trip, hosts, now);
+}
+
+/** @throws LeftAlone */
+async function lookAgain(trip: Trip, world: World): Promise<void> {
+  const entries = await untilAnswered(trip, world, () => world.balancers.look(trip.places));
   const theirs = entries.find((entry) => entry.outBecause === "person");
   if (theirs && (trip.standing === "serving" || trip.standing === "down")) {
     throw new LeftAlone(
@@ -23,11 +29,15 @@ export async function survey(trip: Trip, { balancers, hosts, now }: World): Prom
     );
   }
   // What our own run left out is to be as that run found it, not as it left it.
-  if (trip.standing !== "ours") trip.found = entries.map(asFound);
+  if (trip.standing !== "ours") trip.found = entries.map((entry) => foundOf(trip, entry));
   trip.entries = entries;
-  if (trip.pool.restart.pidfile !== undefined && trip.hostNeeded)
-    trip.process = await currentProcess(trip, hosts, now);
 }
+
+/** A held node that serves all the same, as after a reload, is to be out: its owner said so. */
+const foundOf = (trip: Trip, entry: Entry): Found => ({
+  ...asFound(entry),
+  admin: isHeld(trip) && entry.outBecause !== "person" ? "drain" : entry.admin,
+});
 
 export const asFound = ({ balancer, backend, server, admin, weight }: Entry): Found => ({
   balancer,
@@ -41,26 +51,41 @@ export const asFound = ({ balancer, backend, server, admin, weight }: Entry): Fo
 export async function leave(trip: Trip, world: World): Promise<void> {
   await world.leaving.add(async () => {
     await untilSpared(trip, world);
+    await lookAgain(trip, world); // that may have been a long wait
     await recordAbsence(trip, world);
     trip.reached = "drained";
     trip.outSince = world.clock.now();
     // Told on every balancer before any waiting: a late one keeps sending requests.
     const inRotation = trip.entries.filter((entry) => entry.admin === "ready");
-    await world.balancers.set(inRotation, "drain");
+    await untilAnswered(trip, world, () => world.balancers.set(inRotation, "drain"));
   });
 }
 
 /** The journal knows of it before any balancer does. A hold of somebody else stays theirs. */
-async function recordAbsence(trip: Trip, { journal, fleet, run, by, reason, clock }: World): Promise<void> {
+export async function recordAbsence(trip: Trip, world: World): Promise<void> {
+  const { journal, fleet, run, by, reason, clock } = world;
   const { node, found, absence, hold } = trip;
-  if (absence?.kind === "hold" && (isHeld(trip) || absence.by !== by)) return;
+  if (absence?.kind === "hold" && !(hold && absence.by === by)) return;
+  // Told again with nothing new to say: the journal knows it better.
+  if (absence && hold && reason === undefined && !hold.until) return;
   const kind = hold ? "hold" : "run";
-  const since = clock.today();
-  await journal.takenOut(fleet, { node: node.name, kind, run, by, reason, since, until: hold?.until, found });
+  const why = reason ?? (hold && absence?.reason);
+  const { until } = hold ?? { until: undefined };
+  await journal.takenOut(fleet, {
+    node: node.name,
+    kind,
+    run,
+    by,
+    reason: why,
+    since: clock.today(),
+    until,
+    found,
+  });
 }
 
 /** Waits until every backend can spare this node. */
-async function untilSpared(trip: Trip, { balancers, clock, now, force, emit }: World): Promise<void> {
+async function untilSpared(trip: Trip, world: World): Promise<void> {
+  const { balancers, clock, afterThisNode, now, force, emit } = world;
   const serving = trip.entries.filter((entry) => entry.outBecause === undefined && !entry.backup);
   if (serving.length === 0) return;
   const { minServing } = trip.pool.rollout;
@@ -71,15 +96,20 @@ async function untilSpared(trip: Trip, { balancers, clock, now, force, emit }: W
       .map((b) => sayLack(b, shareOf(minServing, b.servers, "up")));
   };
   if (force) return;
+  const what = `capacity to take ${trip.node.name} out`;
   await poll({
-    what: `capacity to take ${trip.node.name} out`,
+    what,
     every: 250,
     within: trip.pool.limits.capacity,
     clock,
     signal: now,
     probe: async () => {
-      const lacks = await lacking();
-      return lacks.length === 0 ? yes(undefined) : notYet(lacks.join("; "));
+      const lacks = await untilAnswered(trip, world, lacking);
+      if (lacks.length === 0) return yes(undefined);
+      // Not in hand yet: nothing was done with it.
+      if (afterThisNode.aborted)
+        throw new RotaError("INTERRUPTED", { problem: `stopped while waiting for ${what}` });
+      return notYet(lacks.join("; "));
     },
     onSaw: (saw) => emit({ type: "waiting", node: trip.node.name, step: "drain", saw }),
   }).catch((thrown: unknown) => {

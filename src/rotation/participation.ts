@@ -1,5 +1,6 @@
 /** Who takes part in a run, and why a node is left alone. Pure. */
 import { asFound } from "./leave.ts";
+import { samePlace } from "./place.ts";
 import type { Absence, Entry, Found } from "./ports.ts";
 import type { Standing } from "./world.ts";
 
@@ -27,7 +28,7 @@ export function partOf(entries: Entry[], absence: Absence | undefined, choice: C
   if (out.length === 0) return { takesPart: true, standing: "serving" };
   if (absence) {
     const note = `was left out by run ${absence.run}; goes first, back when proven`;
-    return { takesPart: true, standing: "ours", found: absence.found, note };
+    return { takesPart: true, standing: "ours", found: foundBefore(entries, absence), note };
   }
   const byPerson = out.filter((entry) => entry.outBecause === "person");
   if (byPerson.length > 0)
@@ -41,12 +42,18 @@ export function partOf(entries: Entry[], absence: Absence | undefined, choice: C
 /** For a drain by hand: a node that we hold already is told again; what somebody else took out is theirs. */
 export function partToDrain(entries: Entry[], absence: Absence | undefined): Part {
   if (absence) {
-    const note = `${absence.kind === "hold" ? sayHold(absence) : `left out by run ${absence.run}`}; told again`;
-    return { takesPart: true, standing: "ours", found: absence.found, note };
+    const note = `${sayAbsence(absence)}; told again`;
+    return { takesPart: true, standing: "ours", found: foundBefore(entries, absence), note };
   }
   const byPerson = entries.filter((entry) => entry.outBecause === "person");
-  if (byPerson.length > 0)
+  if (byPerson.length > 0 && entries.every(isOut))
     return { takesPart: false, why: `out already, by somebody else: ${sayStates(byPerson)}` };
+  if (byPerson.length > 0)
+    return {
+      takesPart: true,
+      standing: "held",
+      note: `is out in part, by somebody else: ${sayStates(byPerson)}`,
+    };
   if (!entries.some(isOut)) return { takesPart: true, standing: "serving" };
   return { takesPart: true, standing: "down", note: `is down already (${sayStates(entries.filter(isOut))})` };
 }
@@ -55,18 +62,32 @@ export function partToDrain(entries: Entry[], absence: Absence | undefined): Par
 export function partToReady(entries: Entry[], absence: Absence | undefined): Part {
   const out = entries.filter(isOut);
   if (out.length === 0 && !absence) return { takesPart: false, why: "in rotation already" };
-  if (absence) {
-    const note = absence.kind === "hold" ? sayHold(absence) : `left out by run ${absence.run}`;
-    return { takesPart: true, standing: "ours", found: absence.found, note };
-  }
-  const found = entries.map((entry): Found => ({ ...asFound(entry), admin: "ready" }));
-  return { takesPart: true, standing: "ours", found, note: `is ${sayStates(out)}` };
+  if (!absence && out.every((entry) => entry.outBecause === "health" && entry.admin === "ready"))
+    return {
+      takesPart: false,
+      why: `${sayStates(out)}; nobody took it out: HAProxy's own checks bring it back`,
+    };
+  const before = absence ? foundBefore(entries, absence) : entries.map(asFound);
+  const found = before.map((place): Found => ({ ...place, admin: "ready" }));
+  return {
+    takesPart: true,
+    standing: "ours",
+    found,
+    note: absence ? sayAbsence(absence) : `is ${sayStates(out)}`,
+  };
 }
+
+/** How the node's places were when it left; one that came since is as it is, and one that went is forgotten. */
+const foundBefore = (entries: Entry[], { found }: Absence): Found[] =>
+  entries.map((entry) => found.find((place) => samePlace(place, entry)) ?? asFound(entry));
 
 const held = ({ includeHeld }: Choice, why: string): Part =>
   includeHeld
     ? { takesPart: true, standing: "held", note: `${why}; stays out` }
     : { takesPart: false, why: `${why}; --include-held to take it along and leave it out` };
+
+const sayAbsence = (absence: Absence): string =>
+  absence.kind === "hold" ? sayHold(absence) : `left out by run ${absence.run}`;
 
 const sayHold = ({ by, reason }: Absence): string =>
   `held by ${by}${reason === undefined ? "" : ` (${reason})`}`;

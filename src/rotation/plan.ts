@@ -80,7 +80,8 @@ export function makePlan(
     plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n") }));
   if (lacking.length > 0 && survey.unread.length === 0) {
     const problem = `not one node can be spared:\n${lacking.map((lack) => `  ${lack}`).join("\n")}`;
-    const next = "bring servers back first (rota status), lower --min-serving, or --force past this guard";
+    const lower = options.errand.upgrade ? "lower --min-serving, " : "";
+    const next = `bring servers back first (rota status), ${lower}or --force past this guard`;
     plan.refusals.push(new RotaError("CAPACITY", { problem, next }));
   }
   return plan;

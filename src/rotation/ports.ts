@@ -144,7 +144,7 @@ export interface RunStart {
   set: Record<string, string>;
 }
 
-/** Where runs are recorded, before and after each act. @throws RotaError JOURNAL when it can't be written or read */
+/** Where runs are recorded, before and after each act. @throws RotaError JOURNAL, LEASE_LOST */
 export interface Journal {
   begin(start: RunStart): Promise<string>;
   stepStarted(run: string, node: string, step: StepName): Promise<void>;
@@ -155,6 +155,10 @@ export interface Journal {
   putBack(fleet: string, node: string): Promise<void>;
   nodeEnded(run: string, node: string, end: NodeEnd, why?: string): Promise<void>;
   end(run: string, end: RunEnd, message?: string): Promise<void>;
+}
+
+/** What the journal knows from before. @throws RotaError JOURNAL */
+export interface Known {
   /** Nodes of the fleet that are out because of us, by name. */
   absences(fleet: string): Promise<Map<string, Absence>>;
   /** What the last deploy that put this node back was given with --set. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
-import { RotaError } from "../base/errors.ts";
 import { type Seen, notYet, poll, yes } from "../base/poll.ts";
 import type { Activity } from "./ports.ts";
+import { whileUnanswered } from "./unanswered.ts";
 import type { Trip, World } from "./world.ts";
 
 /**
@@ -42,16 +42,6 @@ async function tellAgain({ node }: Trip, { balancers, emit }: World, forgotten: 
   await balancers.set(forgotten, "drain");
 }
 
-/** A lost answer is unknown, not a failure: we look again until the wait's own end. */
-export async function whileUnanswered<T>(look: () => Promise<Seen<T>>): Promise<Seen<T>> {
-  try {
-    return await look();
-  } catch (thrown) {
-    if (thrown instanceof RotaError && thrown.code === "BALANCER_UNREACHABLE") return notYet(thrown.message);
-    throw thrown;
-  }
-}
-
 /** Judges one look after the other: quiet only after a whole window without anything new. */
 export function quietFor(clock: Clock): (seen: Activity[]) => Seen<undefined> {
   let since = clock.now();
@@ -61,7 +51,7 @@ export function quietFor(clock: Clock): (seen: Activity[]) => Seen<undefined> {
   return (seen) => {
     const earlier = before;
     before = seen;
-    if (earlier && sum(seen, "retried") > sum(earlier, "retried")) retriedAt = clock.now();
+    if (earlier && seen.some((at, i) => at.retried > (earlier[i]?.retried ?? 0))) retriedAt = clock.now();
     const busy = seen.some((at) => at.sessions > 0 || at.queued > 0 || !at.out);
     if (busy || !earlier || changed(earlier, seen)) {
       since = clock.now();
@@ -79,7 +69,7 @@ export function quietFor(clock: Clock): (seen: Activity[]) => Seen<undefined> {
 const changed = (earlier: Activity[], seen: Activity[]): boolean =>
   seen.some((at, i) => at.total !== earlier[i]?.total || at.process !== earlier[i].process);
 
-const sum = (seen: Activity[], what: "sessions" | "queued" | "retried"): number =>
+const sum = (seen: Activity[], what: "sessions" | "queued"): number =>
   seen.reduce((total, at) => total + at[what], 0);
 
 /** "9 sessions left (lb1: 6, lb2: 3), 2 queued" */

@@ -1,7 +1,7 @@
 import PQueue from "p-queue";
 import { messageOf } from "../base/errors.ts";
 import type { NodeEnd } from "../events/events.ts";
-import { afterFailure } from "./failure.ts";
+import { afterFailure, endOf } from "./failure.ts";
 import { rotateNode } from "./node.ts";
 import { type Plan, type PoolPlan, tripsOf } from "./plan.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
@@ -82,5 +82,3 @@ async function travelOne(trip: Trip, world: World, travel: Travel): Promise<Trip
   world.hosts.close(trip.node);
   return { trip, end, failure: failure ?? unwritten };
 }
-
-const endOf = (trip: Trip): NodeEnd => (trip.hold || trip.standing === "held" ? "kept out" : "back");

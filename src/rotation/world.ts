@@ -58,8 +58,8 @@ export interface Trip {
   variables: Record<string, string>;
   /** The upgrade's commands; absent for a rotation without one. */
   upgrade: string | undefined;
-  /** How far it came: this decides how it may be left when something fails. */
-  reached: "untouched" | "drained" | "changed" | "proven";
+  /** How far it came: this decides how it may be left when something fails. `tried`: a return by hand, unproven. */
+  reached: "untouched" | "tried" | "drained" | "changed" | "proven" | "back";
   /** The process before the restart, where the pool names a pid file. */
   process: string | undefined;
   /** When it was drained: milliseconds of the clock. */
@@ -92,7 +92,10 @@ export async function step(
   } catch (thrown) {
     const why = messageOf(thrown);
     emit({ type: "step ended", node, step: name, ok: false, ms: clock.now() - started, why });
-    await journal.stepEnded(run, node, name, false, why);
+    await journal.stepEnded(run, node, name, false, why).catch((unwritten: unknown) => {
+      // It must not hide why the step failed.
+      emit({ type: "notice", node, text: `the journal does not know that: ${messageOf(unwritten)}` });
+    });
     throw thrown;
   }
   await journal.stepEnded(run, node, name, true);

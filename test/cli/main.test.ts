@@ -24,7 +24,7 @@ async function rota(words: string[], { cwd = "/", env = {} as Record<string, str
   return { code, ...said };
 }
 
-const commands = ["deploy", "plan", "status", "drain", "ready", "rotate"];
+const commands = ["deploy", "plan", "status", "drain", "ready", "rotate", "unlock"];
 
 test("help lists every command, with examples", async () => {
   const { code, out, err } = await rota(["--help"]);

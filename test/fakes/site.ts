@@ -1,10 +1,14 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { main } from "../../src/cli/main.ts";
-import type { Event } from "../../src/events/events.ts";
-import { type OpenJournal, openJournal } from "../../src/journal/open.ts";
+import type { Event, StepName } from "../../src/events/events.ts";
+import type { OpenJournal } from "../../src/journal/journal.ts";
+import { openJournal } from "../../src/journal/open.ts";
+import { thisProcess } from "../../src/journal/process.ts";
+import type { Journal } from "../../src/rotation/ports.ts";
 import { type FakeApp, fakeApp } from "./app.ts";
 import { type FakeHaproxy, fakeHaproxy, type FakeHaproxyOptions } from "./haproxy.ts";
 import { type FakeHost, fakeHost } from "./ssh-host.ts";
@@ -37,17 +41,25 @@ export interface FakeSite extends AsyncDisposable {
   balancer(name: string): FakeHaproxy;
   host(name: string): FakeHost;
   app(name: string): FakeApp;
-  journal(): Promise<OpenJournal>;
+  /** Reads, and writes for which it holds the lease only as long as they take. */
+  journal(): Promise<OpenJournal & Journal>;
   /** Runs a command on the site's inventory and journal; never asks. */
   rota(...words: string[]): Promise<Said>;
+  /** Does something, once, when a command run with --json says that a node begins a step, before it does. */
+  atStep(node: string, step: StepName, act: () => void): void;
+  /** The same, when it says that it waits for something that matches. */
+  whenWaiting(node: string, saw: RegExp, act: () => void): void;
   /** The admin state of a node in every backend of every balancer, each word once. */
   stateOf(node: string): string;
   /** Every state command that the balancers were given about a node, in order. */
   told(node: string): string[];
 }
 
+/** The journal waits for the disk at each write, which is not what these tests are about. */
+const inMemory = existsSync("/dev/shm");
+
 export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite> {
-  const folder = await mkdtemp(join(tmpdir(), "rota-site-"));
+  const folder = await mkdtemp(join(inMemory ? "/dev/shm" : tmpdir(), "rota-site-"));
   const names = numbers(options.nodes ?? 2).map((n) => `web${n}`);
   const backends = options.backends ?? ["app"];
   const balancers = await Promise.all(
@@ -65,6 +77,8 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
   await writeFile(inventory, stringify(inventoryOf({ names, balancers, hosts, apps }, options.pool ?? {})));
   const env = { ...process.env, ROTA_JOURNAL: `sqlite:${join(folder, "journal.db")}` };
 
+  const hooks: Hook[] = [];
+
   return {
     inventory,
     balancers,
@@ -77,8 +91,21 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
       ),
     host: (name) => named(hosts, names.indexOf(name)),
     app: (name) => named(apps, names.indexOf(name)),
-    journal: () => openJournal(env),
-    rota: (command = "", ...words) => run([command, "-i", inventory, ...words], env, folder),
+    journal: async () => {
+      const open = await openJournal(env);
+      return { ...open, ...writesOn(open) };
+    },
+    rota: (command = "", ...words) => run([command, "-i", inventory, ...words], { env, cwd: folder, hooks }),
+    atStep: (node, step, act) =>
+      void hooks.push({
+        fits: (event) => event.type === "step started" && event.node === node && event.step === step,
+        act,
+      }),
+    whenWaiting: (node, saw, act) =>
+      void hooks.push({
+        fits: (event) => event.type === "waiting" && event.node === node && saw.test(event.saw),
+        act,
+      }),
     stateOf(node) {
       const states = balancers.flatMap((lb) => backends.map((backend) => lb.stateOf(backend, node)));
       return [...new Set(states)].join(" and ");
@@ -96,10 +123,52 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
   };
 }
 
-async function run(words: string[], env: Record<string, string | undefined>, cwd: string): Promise<Said> {
+interface Hook {
+  fits: (event: Event) => boolean;
+  act: () => void;
+}
+
+interface Surroundings {
+  env: Record<string, string | undefined>;
+  cwd: string;
+  hooks: Hook[];
+}
+
+function writesOn(open: OpenJournal): Journal {
+  const fleet = "fake";
+  const held = async <T>(write: (journal: Journal) => Promise<T>): Promise<T> => {
+    const claim = { fleet, by: "a test", command: "test", reason: undefined, ...thisProcess() };
+    const taken = await open.take(claim);
+    if ("heldBy" in taken) throw new Error("the site's lease is held");
+    try {
+      return await write(open.under(fleet, taken.epoch));
+    } finally {
+      await open.release(fleet, taken.epoch);
+    }
+  };
+  return {
+    begin: (start) => held((journal) => journal.begin(start)),
+    stepStarted: (...args) => held((journal) => journal.stepStarted(...args)),
+    stepEnded: (...args) => held((journal) => journal.stepEnded(...args)),
+    takenOut: (...args) => held((journal) => journal.takenOut(...args)),
+    putBack: (...args) => held((journal) => journal.putBack(...args)),
+    nodeEnded: (...args) => held((journal) => journal.nodeEnded(...args)),
+    end: (...args) => held((journal) => journal.end(...args)),
+  };
+}
+
+async function run(words: string[], { env, cwd, hooks }: Surroundings): Promise<Said> {
+  const json = words.includes("--json");
   const said: { out: string[]; err: string[] } = { out: [], err: [] };
+  const heard = (event: Event): void => {
+    const at = hooks.findIndex(({ fits }) => fits(event));
+    if (at >= 0) for (const { act } of hooks.splice(at, 1)) act();
+  };
   const code = await main(words, {
-    out: (text) => void said.out.push(text),
+    out(text) {
+      said.out.push(text);
+      if (json) heard(JSON.parse(text));
+    },
     err: (text) => void said.err.push(text),
     env,
     cwd,
@@ -107,7 +176,7 @@ async function run(words: string[], env: Record<string, string | undefined>, cwd
     colourOut: false,
     keyboard: undefined,
   });
-  const events = words.includes("--json") ? said.out.map((line): Event => JSON.parse(line)) : [];
+  const events = json ? said.out.map((line): Event => JSON.parse(line)) : [];
   return { code, out: said.out.join("\n"), err: said.err.join("\n"), events };
 }
 
@@ -128,8 +197,8 @@ const inventoryOf = ({ names, balancers, hosts, apps }: Parts, pool: Overrides):
         needs: ["RELEASE"],
         upgrade: 'echo "upgrading to $RELEASE"',
         restart: { via: "command", run: "echo restarting" },
-        check: { url: "http://{host}:{PORT}/_status", within: "2s" },
-        limits: { connect: "2s", command: "5s", ready: "2s", capacity: "2s" },
+        check: { url: "http://{host}:{PORT}/_status", within: "10s" },
+        limits: { connect: "10s", command: "20s", ready: "10s", capacity: "10s" },
       },
       pool,
     ),

@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { journalAddress, openDatabase, openJournal, type OpenJournal } from "../../src/journal/open.ts";
+import type { OpenJournal } from "../../src/journal/journal.ts";
+import { journalAddress, openDatabase, openJournal } from "../../src/journal/open.ts";
+import { thisProcess } from "../../src/journal/process.ts";
 import type { JournalDatabase } from "../../src/journal/database.ts";
-import type { Absence } from "../../src/rotation/ports.ts";
+import type { Claim } from "../../src/journal/lease.ts";
+import type { Absence, Journal } from "../../src/rotation/ports.ts";
 import { type LabPostgres, startPostgres } from "../lab/postgres.ts";
 
 let postgres: LabPostgres;
@@ -31,6 +34,24 @@ const onPostgres = async (work: (env: Env) => Promise<void>): Promise<void> =>
 const opener = join(import.meta.dirname, "opener.ts");
 const inAnotherProcess = (env: Env): Promise<unknown> =>
   promisify(execFile)(process.execPath, ["--import", "tsx", opener], { env: { ...process.env, ...env } });
+
+const claim = (over: Partial<Claim> = {}): Claim => ({
+  fleet: "shop",
+  by: "ann@here",
+  command: "deploy",
+  reason: undefined,
+  ...thisProcess(),
+  ...over,
+});
+
+/** A journal and its lease, as a run has them. */
+async function opened(env: Env): Promise<OpenJournal & { writes: Journal; epoch: number }> {
+  const journal = await openJournal(env);
+  const taken = await journal.take(claim());
+  if (!("epoch" in taken)) throw new Error("the lease is held");
+  const { epoch } = taken;
+  return { ...journal, epoch, writes: journal.under("shop", epoch) };
+}
 
 /** The tables themselves, past the journal. */
 async function tables<T>(env: Env, work: (db: JournalDatabase["db"]) => Promise<T>): Promise<T> {
@@ -65,9 +86,9 @@ describe.each([
     fresh(async (env) => {
       let run: string;
       {
-        await using journal = await openJournal(env);
-        run = await journal.begin(start);
-        await journal.takenOut("shop", absenceOf("web1", run));
+        await using journal = await opened(env);
+        run = await journal.writes.begin(start);
+        await journal.writes.takenOut("shop", absenceOf("web1", run));
       }
       await using again = await openJournal(env);
       expect(await again.absences("shop")).toEqual(new Map([["web1", absenceOf("web1", run)]]));
@@ -76,35 +97,55 @@ describe.each([
 
   test("a node that is taken out again keeps one entry, the last; put back it has none", () =>
     fresh(async (env) => {
-      await using journal = await openJournal(env);
-      const run = await journal.begin(start);
-      await journal.takenOut("shop", absenceOf("web1", run));
+      await using journal = await opened(env);
+      const run = await journal.writes.begin(start);
+      await journal.writes.takenOut("shop", absenceOf("web1", run));
       const hold: Absence = { ...absenceOf("web1", run), kind: "hold", reason: "disk", until: new Date(5) };
-      await journal.takenOut("shop", hold);
+      await journal.writes.takenOut("shop", hold);
       expect([...(await journal.absences("shop")).values()]).toEqual([hold]);
-      await journal.putBack("shop", "web1");
+      await journal.writes.putBack("shop", "web1");
+      await journal.writes.putBack("shop", "web1"); // once more does no harm
       expect(await journal.absences("shop")).toEqual(new Map());
     }));
 
   test("each step is there before it is done, and how it ended afterwards", () =>
     fresh(async (env) => {
-      await using journal = await openJournal(env);
-      const run = await journal.begin(start);
-      await journal.stepStarted(run, "web1", "drain");
+      await using journal = await opened(env);
+      const run = await journal.writes.begin(start);
+      await journal.writes.stepStarted(run, "web1", "drain");
       const rows = () => tables(env, (db) => db.selectFrom("steps").selectAll().execute());
       expect(await rows()).toMatchObject([{ node: "web1", step: "drain", ok: null, why: null }]);
-      await journal.stepEnded(run, "web1", "drain", false, "no capacity");
+      await journal.writes.stepEnded(run, "web1", "drain", false, "no capacity");
       expect(await rows()).toMatchObject([{ node: "web1", step: "drain", ok: 0, why: "no capacity" }]);
+    }));
+
+  test("a run's row says who, what, why, and how it ended", () =>
+    fresh(async (env) => {
+      await using journal = await opened(env);
+      const run = await journal.writes.begin(start);
+      await journal.writes.end(run, "failed", "web1: exit code 3");
+      const rows = await tables(env, (db) => db.selectFrom("runs").selectAll().execute());
+      expect(rows).toMatchObject([
+        {
+          id: run,
+          fleet: "shop",
+          by: "ann@here",
+          reason: "new logo",
+          outcome: "failed",
+          message: "web1: exit code 3",
+        },
+      ]);
     }));
 
   test("a node's last good deploy is remembered, and no other", () =>
     fresh(async (env) => {
-      await using journal = await openJournal(env);
+      await using journal = await opened(env);
+      const { writes } = journal;
       const ran = async (release: string, end: "back" | "out", command: "deploy" | "rotate" = "deploy") => {
-        const run = await journal.begin({ ...start, command, set: { RELEASE: release } });
-        await journal.stepStarted(run, "web1", "survey");
-        await journal.nodeEnded(run, "web1", end);
-        await journal.end(run, "done");
+        const run = await writes.begin({ ...start, command, set: { RELEASE: release } });
+        await writes.stepStarted(run, "web1", "survey");
+        await writes.nodeEnded(run, "web1", end);
+        await writes.end(run, "done");
       };
       expect(await journal.lastSet("shop", "web1")).toBeUndefined();
       await ran("41", "back");
@@ -113,18 +154,6 @@ describe.each([
       expect(await journal.lastSet("shop", "web1")).toEqual({ RELEASE: "41" });
       expect(await journal.lastSet("shop", "web2")).toBeUndefined();
       expect(await journal.lastRotations("shop")).toHaveLength(1);
-    }));
-
-  test("two who write at once both get their turn", () =>
-    fresh(async (env) => {
-      await using one = await openJournal(env);
-      await using other = await openJournal(env);
-      const write = async (journal: OpenJournal): Promise<void> => {
-        for (let i = 0; i < 20; i += 1) await journal.begin(start);
-      };
-      await Promise.all([write(one), write(other)]);
-      const runs = await tables(env, (db) => db.selectFrom("runs").select("id").execute());
-      expect(runs).toHaveLength(40);
     }));
 
   test("a new journal that several processes open at once is made once, and all of them write", () =>
@@ -136,9 +165,9 @@ describe.each([
 
   test("an entry that somebody spoilt by hand is told, not guessed", () =>
     fresh(async (env) => {
-      await using journal = await openJournal(env);
-      const run = await journal.begin(start);
-      await journal.takenOut("shop", absenceOf("web1", run));
+      await using journal = await opened(env);
+      const run = await journal.writes.begin(start);
+      await journal.writes.takenOut("shop", absenceOf("web1", run));
       await tables(env, (db) => db.updateTable("absences").set({ found: '[{"admin":"on fire"}]' }).execute());
       await expect(journal.absences("shop")).rejects.toMatchObject({ code: "JOURNAL" });
     }));
@@ -154,21 +183,86 @@ describe.each([
         message: expect.stringContaining("was changed by a newer rota (0999 later)"),
       });
     }));
+
+  test("one at a time has the lease of a fleet, and the other is told who and why", () =>
+    fresh(async (env) => {
+      await using one = await openJournal(env);
+      await using other = await openJournal(env);
+      const taken = await one.take(claim({ reason: "new logo" }));
+      expect(taken).toEqual({ epoch: 1 });
+      const heldBy = expect.objectContaining({
+        by: "ann@here",
+        command: "deploy",
+        reason: "new logo",
+        epoch: 1,
+      });
+      expect(await other.take(claim({ by: "bob@there" }))).toEqual({ heldBy });
+      expect(await other.take(claim({ fleet: "another" }))).toEqual({ epoch: 1 });
+      await one.release("shop", 1);
+      expect(await other.holderOf("shop")).toBeUndefined();
+      expect(await other.take(claim())).toEqual({ epoch: 3 });
+    }));
+
+  test("of many who want the lease at once, exactly one gets it", () =>
+    fresh(async (env) => {
+      const journals: OpenJournal[] = [];
+      // One after the other: within one process, SQLite would wait for a lock that only it can give back.
+      for (let i = 0; i < 8; i += 1) journals.push(await openJournal(env));
+      for (let round = 0; round < 10; round += 1) {
+        const taken = await Promise.all(journals.map((journal) => journal.take(claim())));
+        const epochs = taken.flatMap((one) => ("epoch" in one ? [one.epoch] : []));
+        expect(epochs).toHaveLength(1);
+        await journals[0]?.release("shop", epochs[0] ?? 0);
+      }
+      await Promise.all(journals.map((journal) => journal[Symbol.asyncDispose]()));
+    }));
+
+  test("a lease that expired, or whose process is gone, is taken over; its old holder can write nothing more", () =>
+    fresh(async (env) => {
+      await using old = await opened(env);
+      const run = await old.writes.begin(start);
+      await old.writes.takenOut("shop", absenceOf("web1", run));
+      await tables(env, (db) => db.updateTable("leases").set({ expires: 1 }).execute());
+      await using next = await openJournal(env);
+      const gone = claim({ pid: 4_194_305, started: "1" }); // above the largest pid of Linux
+      expect(await next.take(gone)).toEqual({ epoch: old.epoch + 1 });
+      expect(await old.renew("shop", old.epoch)).toBe(false);
+      const lost = expect.objectContaining({ code: "LEASE_LOST" });
+      await expect(old.writes.begin(start)).rejects.toEqual(lost);
+      await expect(old.writes.stepStarted(run, "web1", "drain")).rejects.toEqual(lost);
+      await expect(old.writes.takenOut("shop", absenceOf("web2", run))).rejects.toEqual(lost);
+      await expect(old.writes.putBack("shop", "web1")).rejects.toEqual(lost);
+      await expect(old.writes.putBack("shop", "web9")).rejects.toEqual(lost);
+      await expect(old.writes.end(run, "done")).rejects.toEqual(lost);
+      expect([...(await next.absences("shop")).keys()]).toEqual(["web1"]);
+      // That holder is a process of this machine that does not run: nobody waits for its end.
+      await using third = await openJournal(env);
+      expect(await third.take(claim())).toEqual({ epoch: old.epoch + 2 });
+    }));
+
+  test("a process of another machine is waited for, whatever its number", () =>
+    fresh(async (env) => {
+      await using journal = await openJournal(env);
+      await journal.take(claim({ host: "elsewhere", pid: 4_194_305, started: "1" }));
+      expect(await journal.take(claim())).toMatchObject({ heldBy: { host: "elsewhere" } });
+      await journal.release("shop", 1); // rota unlock
+      expect(await journal.take(claim())).toMatchObject({ epoch: 3 });
+    }));
 });
 
 test("a PostgreSQL that dies is told without its password, and is used again when it is back", async () => {
   const url = (await postgres.freshDatabase()).replace("rota@", "rota:hunter22@");
-  await using journal = await openJournal({ ROTA_JOURNAL: url });
-  await journal.begin(start);
+  await using journal = await opened({ ROTA_JOURNAL: url });
+  await journal.writes.begin(start);
   await postgres.kill();
-  const failure = await journal.begin(start).catch((thrown: unknown) => thrown);
+  const failure = await journal.writes.begin(start).catch((thrown: unknown) => thrown);
   expect(failure).toMatchObject({
     code: "JOURNAL",
     next: expect.stringContaining("is the database running"),
   });
   expect(String(failure)).not.toContain("hunter22");
   await postgres.start();
-  await journal.begin(start);
+  await journal.writes.begin(start);
 });
 
 test("its place: what is named, else the state folder of the user", () => {

@@ -1,5 +1,9 @@
-/** A process that opens the journal of its environment, writes a run and ends. */
+/** A process that opens the journal of its environment, writes a run on a fleet of its own and ends. */
 import { openJournal } from "../../src/journal/open.ts";
+import { thisProcess } from "../../src/journal/process.ts";
 
+const [fleet, by] = [`fleet-${process.pid}`, `${process.pid}`];
 await using journal = await openJournal(process.env);
-await journal.begin({ command: "deploy", fleet: "shop", by: `${process.pid}`, reason: undefined, set: {} });
+const taken = await journal.take({ fleet, by, command: "deploy", reason: undefined, ...thisProcess() });
+if ("epoch" in taken)
+  await journal.under(fleet, taken.epoch).begin({ command: "deploy", fleet, by, reason: undefined, set: {} });

@@ -1,0 +1,40 @@
+import { RotaError } from "../base/errors.ts";
+import { findInventory } from "../inventory/find.ts";
+import { thisMachine } from "../inventory/here.ts";
+import { loadInventory } from "../inventory/load.ts";
+import { openJournal } from "../journal/open.ts";
+import { confirm } from "./confirm.ts";
+import { Exit, type ExitCode } from "./exit.ts";
+import { sayHolder } from "./holder.ts";
+import type { Io } from "./io.ts";
+import { untouched } from "./refuse.ts";
+
+export interface UnlockArgs {
+  inventory?: string | undefined;
+  yes?: boolean | undefined;
+  json?: boolean | undefined;
+}
+
+/** Ends a lease by hand, after showing whose it is. Its holder, if it still lives, stops before its next act. */
+export async function unlock({ inventory, yes, json }: UnlockArgs, io: Io): Promise<ExitCode> {
+  const file = findInventory({ given: inventory, env: io.env, cwd: io.cwd });
+  const { name: fleet } = loadInventory(file, thisMachine(io.cwd));
+  await using journal = await openJournal(io.env);
+  const holder = await journal.holderOf(fleet);
+  const say = (ended: boolean, text: string): void =>
+    io.out(json ? JSON.stringify({ fleet, ended, holder }) : text);
+  if (!holder) {
+    say(false, `nobody has the lease of ${fleet}`);
+    return Exit.ok;
+  }
+  const held = `the lease of ${fleet} is held by ${sayHolder(holder, new Date())}`;
+  io.err(held);
+  if (!yes && !(io.keyboard && io.terminal))
+    throw new RotaError("USAGE", { problem: "unlock without a terminal needs --yes", left: untouched });
+  await confirm({ yes: yes === true, force: false, name: fleet }, io);
+  const ended = await journal.release(fleet, holder.epoch);
+  if (!ended)
+    throw new RotaError("REFUSED", { problem: "it ended, or changed hands, meanwhile", left: untouched });
+  say(true, `ended the lease of ${fleet}; whoever held it stops before its next act`);
+  return Exit.ok;
+}

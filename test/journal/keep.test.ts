@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import type { Clock } from "../../src/base/clock.ts";
+import type { OpenJournal } from "../../src/journal/journal.ts";
+import { keepLease } from "../../src/journal/keep.ts";
+
+/** A clock that stands where it is put, and a journal that renews or doesn't, as told. */
+function fake() {
+  const time = { monotonic: 0, wall: 1_000_000 };
+  const clock: Clock = {
+    now: () => time.monotonic,
+    today: () => new Date(time.wall),
+    sleep: () => Promise.resolve(),
+  };
+  const asked: string[] = [];
+  const said = { renew: async (): Promise<boolean> => true };
+  const journal = {
+    renew: () => {
+      asked.push("renew");
+      return said.renew();
+    },
+    release: async () => {
+      asked.push("release");
+      return true;
+    },
+    under: () => ({}),
+  } as unknown as OpenJournal; // oxlint-disable-line typescript/no-unsafe-type-assertion
+  return { time, clock, asked, said, journal };
+}
+
+test("a fresh lease costs nothing before an act", async () => {
+  const { clock, asked, journal, time } = fake();
+  await using lease = keepLease(journal, "shop", 7, clock);
+  time.monotonic += 9_000;
+  time.wall += 9_000;
+  await lease.mustHold();
+  expect(asked).toEqual([]);
+});
+
+test.each([
+  ["a process that was stopped", { monotonic: 40_000, wall: 40_000 }],
+  ["a laptop that slept, whose monotonic clock stood still", { monotonic: 10, wall: 600_000 }],
+])("%s looks before it acts, and stops where the lease is somebody else's", async (_, away) => {
+  const { clock, said, journal, time } = fake();
+  await using lease = keepLease(journal, "shop", 7, clock);
+  time.monotonic += away.monotonic;
+  time.wall += away.wall;
+  said.renew = async () => false;
+  await expect(lease.mustHold()).rejects.toMatchObject({ code: "LEASE_LOST" });
+  expect(lease.lost.aborted).toBe(true);
+  said.renew = async () => true;
+  await expect(lease.mustHold()).rejects.toMatchObject({ code: "LEASE_LOST" }); // lost is lost
+});
+
+test("a lease that is still ours after a pause is renewed, and the act goes on", async () => {
+  const { clock, asked, journal, time } = fake();
+  await using lease = keepLease(journal, "shop", 7, clock);
+  time.wall += 20_000;
+  await lease.mustHold();
+  await lease.mustHold();
+  expect(asked).toEqual(["renew"]);
+});
+
+test("an act waits for a journal that can't be asked: it fails instead of going on unproven", async () => {
+  const { clock, said, journal, time } = fake();
+  await using lease = keepLease(journal, "shop", 7, clock);
+  time.wall += 20_000;
+  said.renew = () => Promise.reject(new Error("connection refused"));
+  await expect(lease.mustHold()).rejects.toThrow("connection refused");
+  expect(lease.lost.aborted).toBe(false);
+});
+
+test("a lease is given back at the end", async () => {
+  const { clock, asked, journal } = fake();
+  await keepLease(journal, "shop", 7, clock)[Symbol.asyncDispose]();
+  expect(asked).toEqual(["release"]);
+});

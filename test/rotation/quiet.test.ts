@@ -1,0 +1,205 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Clock } from "../../src/base/clock.ts";
+import type { Activity } from "../../src/rotation/ports.ts";
+import { quietFor } from "../../src/rotation/quiet.ts";
+import { fakeSite } from "../fakes/site.ts";
+
+interface HandClock extends Clock {
+  pass(milliseconds: number): void;
+}
+
+function handClock(): HandClock {
+  let now = 1_000;
+  return {
+    now: () => now,
+    today: () => new Date(now),
+    sleep: () => Promise.resolve(),
+    pass: (milliseconds) => void (now += milliseconds),
+  };
+}
+
+const idle: Activity = {
+  balancer: "lb1",
+  backend: "app",
+  server: "web1",
+  process: 1,
+  out: true,
+  status: "DRAIN",
+  sessions: 0,
+  queued: 0,
+  total: 7,
+  retried: 0,
+  health: undefined,
+};
+
+/** Looks `count` times, with `ms` before each but the first; what the last look says. */
+function lookAt(seen: (Partial<Activity> | Partial<Activity>[])[], ms: number): boolean[] {
+  const clock = handClock();
+  const quiet = quietFor(clock);
+  return seen.map((parts, i) => {
+    if (i > 0) clock.pass(ms);
+    const places = Array.isArray(parts) ? parts : [parts];
+    return quiet(places.map((part) => ({ ...idle, ...part }))).done;
+  });
+}
+
+const no = false;
+const times = (count: number, part: Partial<Activity> = {}) => Array.from({ length: count }, () => part);
+
+test("nothing for 250 ms is quiet, and not a moment before", () => {
+  expect(lookAt(times(6), 50)).toEqual([no, no, no, no, no, true]);
+  expect(lookAt(times(3), 124)).toEqual([no, no, no]);
+  expect(lookAt(times(3), 125)).toEqual([no, no, true]);
+});
+
+test("two looks are too few, however far apart", () => {
+  expect(lookAt(times(3), 10_000)).toEqual([no, no, true]);
+});
+
+const disturbances: [what: string, part: Partial<Activity>][] = [
+  ["a session", { sessions: 1 }],
+  ["a request that waits in the queue", { queued: 1 }],
+  ["a balancer that is not told any more", { out: false }],
+];
+
+test.each(disturbances)("%s starts the wait anew", (_, part) => {
+  expect(lookAt([...times(2), part, ...times(3)], 125)).toEqual([no, no, no, no, true, true]);
+});
+
+const changes: [what: string, part: Partial<Activity>][] = [
+  ["a request that came and went between two looks", { total: 8 }],
+  ["another process, which knows nothing of the drain", { process: 2 }],
+  ["a counter that begins anew", { total: 0 }],
+];
+
+test.each(changes)("%s starts the wait anew", (_, part) => {
+  expect(lookAt([...times(2), ...times(4, part)], 125)).toEqual([no, no, no, no, true, true]);
+});
+
+test("a request that is being tried again is in no counter: five seconds are waited after the last try", () => {
+  const seen = lookAt([...times(2), ...times(8, { retried: 1 })], 1_000);
+  expect(seen).toEqual([no, no, no, no, no, no, no, true, true, true]);
+});
+
+test("a try at one place is not hidden by another place that counts anew", () => {
+  const before = [{ retried: 5 }, { retried: 0 }];
+  const after = [{ retried: 0 }, { retried: 1 }];
+  expect(lookAt([before, before, after, after, after], 1_000)).toEqual([no, no, no, no, no]);
+});
+
+test("every place counts: quiet at one and a session at the other is not quiet", () => {
+  expect(
+    lookAt(
+      Array.from({ length: 5 }, () => [{}, { balancer: "lb2", sessions: 1 }]),
+      125,
+    ),
+  ).toEqual([no, no, no, no, no]);
+});
+
+test("what is left is said by balancer", () => {
+  const quiet = quietFor(handClock());
+  const seen = [
+    { ...idle, sessions: 6 },
+    { ...idle, backend: "admin", sessions: 1, queued: 2 },
+    { ...idle, balancer: "lb2", sessions: 3 },
+  ];
+  expect(quiet(seen)).toEqual({ done: false, saw: "10 sessions left (lb1: 7, lb2: 3), 2 queued" });
+});
+
+const place = fc.record({
+  sessions: fc.constantFrom(0, 0, 0, 0, 1),
+  queued: fc.constantFrom(0, 0, 0, 0, 1),
+  out: fc.constantFrom(true, true, true, true, false),
+  total: fc.constantFrom(7, 7, 7, 7, 8),
+  retried: fc.constantFrom(0, 0, 0, 0, 1),
+  process: fc.constantFrom(1, 1, 1, 1, 2),
+});
+const look = fc.record({ ms: fc.integer({ min: 0, max: 200 }), places: fc.tuple(place, place) });
+
+test("whatever is seen, it is never quiet within 250 ms after the last change, nor within 5 s after a try", () => {
+  fc.assert(
+    fc.property(fc.array(look, { maxLength: 60 }), (looks) => {
+      const clock = handClock();
+      const quiet = quietFor(clock);
+      let before: Partial<Activity>[] | undefined;
+      let changedAt = clock.now();
+      let triedAt = -Infinity;
+      for (const { ms, places } of looks) {
+        clock.pass(ms);
+        const now = clock.now();
+        const isNew = places.some(
+          (at, i) => !before || at.total !== before[i]?.total || at.process !== before[i]?.process,
+        );
+        if (isNew || places.some((at) => at.sessions || at.queued || !at.out)) changedAt = now;
+        if (before && places.some((at, i) => at.retried > (before?.[i]?.retried ?? 0))) triedAt = now;
+        before = places;
+        const { done } = quiet(places.map((at) => ({ ...idle, ...at })));
+        if (done) expect([now - changedAt >= 250, now - triedAt >= 5_000]).toEqual([true, true]);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+const deploy = ["deploy", "web1", "--set", "RELEASE=2", "--json"] as const;
+
+test.concurrent(
+  "a balancer that reloads during settle is told again before the node is touched",
+  async () => {
+    await using site = await fakeSite();
+    const lb2 = site.balancer("lb2");
+    site.whenWaiting("web1", /quiet moment/, () => lb2.reload());
+    let stateAtUpgrade = "";
+    site.atStep("web1", "upgrade", () => (stateAtUpgrade = site.stateOf("web1")));
+    const { code, err, events } = await site.rota(...deploy);
+    expect(code, err).toBe(0);
+    expect(stateAtUpgrade).toBe("drain");
+    const notices = events.flatMap((event) => (event.type === "notice" ? [event.text] : []));
+    expect(notices).toEqual([
+      expect.stringMatching(/^lb2\/app \(UP.*\) no longer has web1 out; told again$/),
+    ]);
+    const told = lb2.lines.filter((line) => line.includes("web1 state drain"));
+    expect(told.length).toBeGreaterThanOrEqual(2);
+  },
+);
+
+test.concurrent.for(["upgrade", "restart", "check"] as const)(
+  "a balancer that reloads during %s is told again at once, and the node is proven all the same",
+  async (step) => {
+    await using site = await fakeSite({
+      pool: { upgrade: "sleep 0.6", restart: { run: "sleep 0.6" }, check: { times: 30 } },
+    });
+    const lb2 = site.balancer("lb2");
+    site.atStep("web1", step, () => setTimeout(() => lb2.reload(), 100));
+    const { code, err, events } = await site.rota(...deploy);
+    expect(code, err).toBe(0);
+    const at = events.findIndex((event) => event.type === "notice" && event.text.endsWith("told again"));
+    expect(events[at]).toMatchObject({ text: "lb2/app/web1 no longer has web1 out; told again" });
+    const ended = events.findIndex((event) => event.type === "step ended" && event.step === step);
+    expect(at).toBeGreaterThan(0);
+    expect(at).toBeLessThan(ended);
+    expect(site.stateOf("web1")).toBe("ready");
+  },
+);
+
+test.concurrent("a balancer that does not answer for a moment during settle is asked again", async () => {
+  await using site = await fakeSite();
+  site.atStep("web1", "settle", () => site.balancer("lb2").next("close", "reset", "cut"));
+  const { code, err, events } = await site.rota(...deploy);
+  expect(code, err).toBe(0);
+  const saw = events.flatMap((event) => (event.type === "waiting" ? [event.saw] : []));
+  expect(saw.join("\n")).toMatch(/lb2: the connection was closed/);
+});
+
+test.concurrent("a balancer that takes no drain is not waited for: the node goes back as found", async () => {
+  await using site = await fakeSite();
+  site.balancer("lb2").server("app", "web1").ignoresState = true;
+  const { code, err } = await site.rota(...deploy);
+  expect(code).toBe(1);
+  expect(err).toContain("lb2: app/web1 was told drain and is ready");
+  expect(err).toContain("web1 is as it was found");
+  expect(site.stateOf("web1")).toBe("ready");
+  await using journal = await site.journal();
+  expect(await journal.absences("fake")).toEqual(new Map());
+});
