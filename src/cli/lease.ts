@@ -57,7 +57,7 @@ const held = (holder: Holder, cause: unknown): RotaError =>
 /** The same world, as long as the lease is ours: no act without it. An act that was begun may end. */
 export function underLease(world: World, lease: Lease): World {
   const { balancers, hosts } = world;
-  const held = async <T>(act: () => Promise<T>): Promise<T> => {
+  const holding = async <T>(act: () => Promise<T>): Promise<T> => {
     await lease.mustHold();
     return act();
   };
@@ -65,9 +65,9 @@ export function underLease(world: World, lease: Lease): World {
     ...world,
     balancers: {
       ...balancers,
-      set: (places, state) => held(() => balancers.set(places, state)),
-      distrust: (places) => held(() => balancers.distrust(places)),
+      set: (places, state) => holding(() => balancers.set(places, state)),
+      distrust: (places) => holding(() => balancers.distrust(places)),
     },
-    hosts: { ...hosts, run: (node, script, options) => held(() => hosts.run(node, script, options)) },
+    hosts: { ...hosts, run: (node, script, options) => holding(() => hosts.run(node, script, options)) },
   };
 }

@@ -116,10 +116,12 @@ function checkTwice(node: DraftNode, nodes: Expanded[], seen: Seen): Finding[] {
     if (twin) return [sameName(node, name, twin, seen.draft)];
     const placed: Placed = { name, server: node.server ?? name, from: node };
     seen.byName.set(name, placed);
-    const rival = (seen.byServer.get(placed.server) ?? []).find((other) => meet(other.from, node));
+    const rivals = seen.byServer.get(placed.server) ?? [];
+    const rival = rivals.find((other) => meet(other.from, node));
     if (rival && nodes.length > 1 && node.server !== undefined) return []; // told by checkServer
     if (rival) return [sameServer(placed, rival, seen.draft)];
-    seen.byServer.set(placed.server, [...(seen.byServer.get(placed.server) ?? []), placed]);
+    rivals.push(placed);
+    seen.byServer.set(placed.server, rivals);
   }
   return [];
 }

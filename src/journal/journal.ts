@@ -4,51 +4,53 @@ import { type Claim, type Holder, type Taken, holderOf, release, renew, take } f
 import { readsOf } from "./reads.ts";
 import { writesOf } from "./writes.ts";
 
-/** A journal that is open. Every failure is told as RotaError JOURNAL. */
-export interface OpenJournal extends Known, AsyncDisposable {
-  /** Asks for the right to change a fleet. */
+/** The right to change a fleet, as the journal keeps it. */
+interface Leases {
+  /** Asks for it. */
   take(claim: Claim): Promise<Taken>;
-  /** Who has that right now. */
+  /** Who has it right now. */
   holderOf(fleet: string): Promise<Holder | undefined>;
-  /** False: the lease is somebody else's. */
+  /** False: it is somebody else's. */
   renew(fleet: string, epoch: number): Promise<boolean>;
   /** Gives it back, or takes it away from its holder. */
   release(fleet: string, epoch: number): Promise<boolean>;
+}
+
+/** A journal that is open. Every failure is told as RotaError JOURNAL. */
+export interface OpenJournal extends Known, Leases, AsyncDisposable {
   /** What the holder of a lease may write. */
   under(fleet: string, epoch: number): Journal;
 }
 
 export function journalOn(database: JournalDatabase): OpenJournal {
-  const told =
-    <A extends unknown[], T>(work: (...args: A) => Promise<T>) =>
-    async (...args: A): Promise<T> => {
-      try {
-        return await work(...args);
-      } catch (thrown) {
-        throw broken(database.where, thrown);
-      }
-    };
-  const reads = readsOf(database.db);
+  const { db, where } = database;
+  const leases: Leases = {
+    take: (claim) => take(database, claim),
+    holderOf: (fleet) => holderOf(database, fleet),
+    renew: (fleet, epoch) => renew(database, fleet, epoch),
+    release: (fleet, epoch) => release(database, fleet, epoch),
+  };
   return {
-    absences: told(reads.absences),
-    lastSet: told(reads.lastSet),
-    lastRotations: told(reads.lastRotations),
-    take: told((claim) => take(database, claim)),
-    holderOf: told((fleet) => holderOf(database, fleet)),
-    renew: told((fleet, epoch) => renew(database, fleet, epoch)),
-    release: told((fleet, epoch) => release(database, fleet, epoch)),
-    under(fleet, epoch) {
-      const writes = writesOf(database.db, fleet, epoch);
-      return {
-        begin: told(writes.begin),
-        stepStarted: told(writes.stepStarted),
-        stepEnded: told(writes.stepEnded),
-        takenOut: told(writes.takenOut),
-        putBack: told(writes.putBack),
-        nodeEnded: told(writes.nodeEnded),
-        end: told(writes.end),
-      };
-    },
+    ...told(readsOf(db), where),
+    ...told(leases, where),
+    under: (fleet, epoch) => told(writesOf(db, fleet, epoch), where),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
+}
+
+/** The same functions; whatever fails in them is told as a failure of the journal. */
+function told<T extends object>(functions: T, where: string): T {
+  return new Proxy(functions, {
+    get(target, name) {
+      const work: unknown = Reflect.get(target, name);
+      if (typeof work !== "function") return work;
+      return async (...args: unknown[]): Promise<unknown> => {
+        try {
+          return await Reflect.apply(work, target, args);
+        } catch (thrown) {
+          throw broken(where, thrown);
+        }
+      };
+    },
+  });
 }

@@ -10,8 +10,8 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
   const now = (): string => new Date().toISOString();
 
   /** An insert of nothing where the lease is somebody else's. */
-  async function insert<T extends keyof Tables>(
-    table: T,
+  async function insert(
+    table: keyof Tables,
     row: Record<string, string | null>,
     key: string[] = [],
   ): Promise<void> {
@@ -19,7 +19,7 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
     const values = lease.select((eb) => columns.map((column) => eb.val(row[column]).as(column)));
     const rest = columns.filter((column) => !key.includes(column));
     // The table's own types can't be followed through a select of values.
-    const query = db.withTables<Record<string, Record<string, string | null>>>().insertInto(table as string);
+    const query = db.withTables<Record<string, Record<string, string | null>>>().insertInto(table);
     const filled = query.columns(columns).expression(values);
     const { numInsertedOrUpdatedRows } = await (
       key.length === 0

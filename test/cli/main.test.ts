@@ -10,7 +10,10 @@ interface Said {
   err: string;
 }
 
-async function rota(words: string[], { cwd = "/", env = {} as Record<string, string> } = {}): Promise<Said> {
+async function rota(
+  words: string[],
+  { cwd = "/", env = {} }: { cwd?: string; env?: Record<string, string> } = {},
+): Promise<Said> {
   const said = { out: "", err: "" };
   const code = await main(words, {
     out: (text) => void (said.out += `${text}\n`),
