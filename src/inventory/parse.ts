@@ -69,8 +69,8 @@ function said({ code, message }: YAMLError): string {
   if (code === "MULTIPLE_DOCS") return "a second document begins here; an inventory is one";
   if (code === "NON_STRING_KEY") return "a key must be plain text";
   if (code === "TAG_RESOLVE_FAILED") return `tags are not read here (${message})`;
-  if (message.startsWith("Unexpected flow-map-start at node end")) {
-    return 'not YAML: inside { … } a text that holds "{" must be in quotes';
+  if (/^Unexpected flow-(map|seq)-start at node end/.test(message)) {
+    return 'not YAML: inside { … } a text that holds "{" or "[" must be in quotes';
   }
   return `not YAML: ${message}`;
 }

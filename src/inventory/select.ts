@@ -57,9 +57,11 @@ function matchesGlob(text: string, pattern: string): boolean {
 
 function noSuchNode(fleet: Fleet, words: string[]): RotaError {
   const names = placedNodes(fleet).map(({ node }) => node.name);
-  const known = [...names, ...fleet.pools.map(({ name }) => `@${name}`)];
+  const pools = fleet.pools.map(({ name }) => `@${name}`);
   return new RotaError("USAGE", {
-    problem: words.map((word) => `no node of ${fleet.name} is ${shown(word)}${hint(word, known)}`).join("\n"),
+    problem: words
+      .map((word) => `no node of ${fleet.name} is ${shown(word)}${hint(word, names, pools)}`)
+      .join("\n"),
     next: `${planOf(fleet.file)}, which shows every node`,
   });
 }
@@ -67,8 +69,10 @@ function noSuchNode(fleet: Fleet, words: string[]): RotaError {
 /** How many names are offered. */
 const mostOffered = 5;
 
-function hint(word: string, known: string[]): string {
-  const close = near(word, known).slice(0, mostOffered);
+function hint(word: string, names: string[], pools: string[]): string {
+  const known = [...names, ...pools];
+  // Of two that are as near the pool: its name without the @ is the likelier slip.
+  const close = near(word, [...pools, ...names]).slice(0, mostOffered);
   if (close.length > 0) return `; near it: ${close.join(", ")}`;
   const more = known.length > mostOffered ? ", …" : "";
   return `; there are ${cut(known.slice(0, mostOffered).join(", "), 200)}${more}`;

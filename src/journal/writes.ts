@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { RotaError } from "../base/errors.ts";
 import type { Absence, Journal } from "../rotation/ports.ts";
 import type { Tables } from "./schema.ts";
@@ -9,30 +9,23 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
   const lease = db.selectFrom("leases").where((eb) => eb.and({ fleet, epoch }));
   const now = (): string => new Date().toISOString();
 
-  /** An insert of nothing where the lease is somebody else's. */
+  /** Inserts nothing where the lease is somebody else's. With a key, a row that is there already is replaced. */
   async function insert(
     table: keyof Tables,
     row: Record<string, string | null>,
     key: string[] = [],
   ): Promise<void> {
+    const names = (columns: string[]) => sql.join(columns.map((column) => sql.ref(column)));
     const columns = Object.keys(row);
-    const values = lease.select((eb) => columns.map((column) => eb.val(row[column]).as(column)));
-    const rest = columns.filter((column) => !key.includes(column));
-    // The table's own types can't be followed through a select of values.
-    const query = db.withTables<Record<string, Record<string, string | null>>>().insertInto(table);
-    const filled = query.columns(columns).expression(values);
-    const { numInsertedOrUpdatedRows } = await (
-      key.length === 0
-        ? filled
-        : filled.onConflict((conflict) =>
-            conflict
-              .columns(key)
-              .doUpdateSet((eb) =>
-                Object.fromEntries(rest.map((column) => [column, eb.ref(`excluded.${column}`)])),
-              ),
-          )
-    ).executeTakeFirstOrThrow();
-    if ((numInsertedOrUpdatedRows ?? 0n) === 0n) throw lost(fleet);
+    const others = columns.filter((column) => !key.includes(column));
+    const replaced = others.map((column) => sql`${sql.ref(column)} = ${sql.ref(`excluded.${column}`)}`);
+    const onConflict = sql`on conflict (${names(key)}) do update set ${sql.join(replaced)}`;
+    const { numAffectedRows } = await sql`
+      insert into ${sql.table(table)} (${names(columns)})
+      select ${sql.join(Object.values(row))} from leases where fleet = ${fleet} and epoch = ${epoch}
+      ${key.length > 0 ? onConflict : sql``}
+    `.execute(db);
+    if (numAffectedRows === 0n) throw lost(fleet);
   }
 
   return {
