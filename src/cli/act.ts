@@ -16,7 +16,7 @@ import type { Work } from "./change.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { underLease } from "./lease.ts";
-import { errorLines } from "./show-error.ts";
+import { errorLines, showError } from "./show-error.ts";
 import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
 import { type View, openView } from "./views.ts";
@@ -64,7 +64,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   view.close();
   if (!args.json) for (const line of reportLines(view.state())) io.out(line);
   if (failure) for (const line of errorLines(failure)) io.err(line);
-  return exits[end];
+  return tellDefects(rollout, io) ?? exits[end];
 }
 
 const exits: Record<RunEnd, ExitCode> = {
@@ -73,6 +73,12 @@ const exits: Record<RunEnd, ExitCode> = {
   refused: Exit.refused,
   interrupted: Exit.interrupted,
 };
+
+/** What is neither the world's doing nor a person's keeps its trace, after how things were left. */
+function tellDefects({ ended }: RolloutEnd, io: Io): ExitCode | undefined {
+  const defect = ended.find(({ failure }) => failure !== undefined && !(failure instanceof RotaError));
+  return defect && showError(defect.failure, io, false);
+}
 
 function endOf(failure: RotaError | undefined, { ended }: RolloutEnd): RunEnd {
   if (!failure) return "done";

@@ -26,6 +26,8 @@ export interface ChangeArgs extends SiteArgs {
   force?: boolean | undefined;
   /** How long to wait for the lease. */
   wait?: string | undefined;
+  /** How long the node in hand may take after a first signal. */
+  grace?: string | undefined;
   /** Ends after the plan and a connection to every host. */
   dryRun?: boolean | undefined;
 }
@@ -43,7 +45,7 @@ export interface Work {
 /** @throws RotaError before anything was touched */
 export async function change(work: Work, io: Io): Promise<ExitCode> {
   const { site, args } = work;
-  using stop = stopOnSignals();
+  using stop = stopOnSignals(readDuration("--grace", args.grace));
   await using journal = await openJournal(io.env);
   await using lease = args.dryRun ? undefined : await takeLease(journal, claimOf(work, io), stop, io);
   await using hosts = sshHosts({ connectWithin: connectLimits(site), agent: io.env["SSH_AUTH_SOCK"] });

@@ -57,6 +57,7 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
     .option("--dry-run", "end after the plan and a connection to every host")
     .option("--reason <text>", "why, for the journal")
     .option("--wait <duration>", waitHelp)
+    .option("--grace <duration>", graceHelp)
     .option("-y, --yes", "don't ask")
     .option("--force", "go past the capacity guard")
     .option("--json", "the events as NDJSON on stdout")
@@ -103,6 +104,7 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
   command("drain <nodes...>", "take nodes out of rotation by hand, and hold them there")
     .option("--reason <text>", "why, for whoever finds the node out (needed)")
     .option("--wait <duration>", waitHelp)
+    .option("--grace <duration>", graceHelp)
     .option("--for <duration>", "how long it is meant to stay out: 30m, 2h; it never comes back by itself")
     .option("-y, --yes", "don't ask")
     .option("--force", "go past the capacity guard")
@@ -122,6 +124,7 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
     .option("--set <KEY=VALUE>", "a variable for the check, where its last deploy is not right", collect, [])
     .option("--reason <text>", "why, for the journal")
     .option("--wait <duration>", waitHelp)
+    .option("--grace <duration>", graceHelp)
     .option("-y, --yes", "don't ask")
     .option("--json", "the events as NDJSON on stdout")
     .addHelpText(
@@ -137,6 +140,7 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
     .option("--include-held", "restart also a node that somebody keeps out, and leave it out")
     .option("--reason <text>", "why, for the journal")
     .option("--wait <duration>", waitHelp)
+    .option("--grace <duration>", graceHelp)
     .option("-y, --yes", "don't ask")
     .option("--force", "go past the capacity guard")
     .option("--json", "the events as NDJSON on stdout")
@@ -171,6 +175,8 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
   }
 }
 
+const graceHelp =
+  "after a signal: stop at the next safe point when this is over, for CI systems that kill soon (8s)";
 const waitHelp = "where somebody else changes the fleet: wait so long for them (10m)";
 
 const overview = `

@@ -72,7 +72,10 @@ function checkNode(node: DraftNode, seen: Seen): Finding[] {
   if (node.host === undefined) return checkKey(node, withoutRange(node.key));
   if (seen.nodes > mostNodes) return []; // told once
   const expansion = expand(node.key, node.host);
-  if ("problem" in expansion) return [{ path: node.path, on: "key", text: expansion.problem }];
+  if ("problem" in expansion) {
+    const at = expansion.of === "name" ? { path: node.path, on: "key" as const } : hostOf(node);
+    return [{ ...at, text: expansion.problem }];
+  }
   seen.nodes += expansion.nodes.length;
   if (seen.nodes > mostNodes) {
     return [{ path: node.path, on: "key", text: `from here on there are more than ${mostNodes} nodes` }];
@@ -85,17 +88,20 @@ function checkNode(node: DraftNode, seen: Seen): Finding[] {
   ];
 }
 
+const hostOf = ({ hostPath }: DraftNode) => ({ path: hostPath, on: "value" as const });
+
 const checkKey = ({ key, path }: DraftNode, name: string): Finding[] =>
   namePattern.test(name) ? [] : [{ path, on: "key", text: badName(key) }];
 
-function checkHosts({ hostPath }: DraftNode, nodes: Expanded[]): Finding[] {
+function checkHosts(node: DraftNode, nodes: Expanded[]): Finding[] {
   const wrong = nodes.find(({ host }) => !isHost(host))?.host;
-  if (wrong === undefined || wrong.trim() === "") return []; // an empty one is a fault of shape
+  // These two are faults of shape.
+  if (wrong === undefined || wrong.trim() === "" || wrong.includes("\0")) return [];
   const [, host = "", port] = /^([^:]+):(\d+)$/.exec(wrong) ?? [];
   const text = isHost(host)
     ? `${shown(wrong)} holds a port; write { host: ${host}, ssh: { port: ${port} } }`
     : `${shown(wrong)} is not a host's name or address`;
-  return [{ path: hostPath, on: "value", text }];
+  return [{ ...hostOf(node), text }];
 }
 
 const checkServer = ({ path, server }: DraftNode, nodes: Expanded[]): Finding[] =>

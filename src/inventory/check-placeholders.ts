@@ -18,7 +18,9 @@ export function checkPlaceholders(draft: Draft, pool: Path): Finding[] {
       return [{ path, on: "value", text: `holds more than ${mostPlaceholders} placeholders` }];
     }
     const faults = names.flatMap((name) => unknown(name, known));
-    if (key === "url" && !isUrl(template)) faults.push("is not a URL");
+    // The URL parser would leave it out, and something else be asked for than what is written.
+    if (key === "url" && /[\s\p{Cc}]/u.test(template)) faults.push("holds white space, which no URL does");
+    else if (key === "url" && !isUrl(template)) faults.push("is not a URL");
     return faults.map((text): Finding => ({ path, on: "value", text }));
   });
 }

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import { messageOf, RotaError } from "../base/errors.ts";
+import { printable } from "../base/quote.ts";
 import { notRight, problemAt } from "./problems.ts";
 
 /** Larger than any inventory; what is larger was named by mistake. */
@@ -75,7 +76,7 @@ const said: Record<string, string> = {
 
 const unreadable = (path: string, why: string, cause?: unknown): RotaError =>
   new RotaError("INVENTORY", {
-    problem: `the inventory ${path} ${why}; nothing was touched`,
+    problem: `the inventory ${printable(path)} ${why}; nothing was touched`,
     next: "rota plan -i FILE, with the path of an inventory",
     cause,
   });

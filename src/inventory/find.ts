@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { RotaError } from "../base/errors.ts";
+import { printable } from "../base/quote.ts";
 import { planOf } from "./problems.ts";
 
 export interface Where {
@@ -17,6 +18,7 @@ export interface Where {
  * @throws RotaError USAGE where that is not exactly one.
  */
 export function findInventory({ given, env, cwd }: Where): string {
+  if (given === "") throw nothingGiven();
   if (given !== undefined) return given;
   if (env.ROTA_INVENTORY) return env.ROTA_INVENTORY;
   const found = inventoriesIn(cwd);
@@ -41,6 +43,13 @@ function entriesOf(folder: string): string[] {
   }
 }
 
+/** As of `-i "$FILE"` with an empty $FILE: any other inventory could be the wrong fleet. */
+const nothingGiven = (): RotaError =>
+  new RotaError("USAGE", {
+    problem: "which inventory? -i is followed by nothing",
+    next: "rota plan -i FILE, with the path of an inventory",
+  });
+
 const noneFound = (): RotaError =>
   new RotaError("USAGE", {
     problem: "which inventory? no -i, no $ROTA_INVENTORY, and no inventories/*.yml in this folder",
@@ -49,6 +58,6 @@ const noneFound = (): RotaError =>
 
 const severalFound = (found: string[], first: string): RotaError =>
   new RotaError("USAGE", {
-    problem: `which inventory? there are ${found.length}:\n${found.map((file) => `  ${file}`).join("\n")}`,
+    problem: `which inventory? there are ${found.length}:\n${found.map((file) => `  ${printable(file)}`).join("\n")}`,
     next: `${planOf(first)}, or set ROTA_INVENTORY`,
   });

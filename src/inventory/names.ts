@@ -6,8 +6,11 @@ export const namePattern = /^[A-Za-z0-9._:-]{1,256}$/;
 
 export const environmentPattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** ROTA_ is what rota itself tells a command; the other three are what each node knows about itself. */
-export const variablePattern = /^(?!ROTA_|(?:host|node|server)$)[A-Za-z_][A-Za-z0-9_]*$/;
+/**
+ * ROTA_ is what rota itself tells a command; host, node and server are what each node knows about itself; under
+ * __proto__ JavaScript keeps no value.
+ */
+export const variablePattern = /^(?!ROTA_|(?:host|node|server|__proto__)$)[A-Za-z_][A-Za-z0-9_]*$/;
 
 export const badName = (input: unknown): string =>
   `${shown(input)} is not a name; letters, digits and . _ : - are allowed`;
@@ -17,6 +20,7 @@ export function badVariable(input: unknown): string {
   if (text.startsWith("ROTA_")) {
     return `${shown(text)} begins with ROTA_, which is for rota's own; choose another name`;
   }
+  if (text === "__proto__") return `${shown(text)} can't be a variable; choose another name`;
   if (environmentPattern.test(text)) return `${shown(text)} stands for the node's own; choose another name`;
   return `${shown(text)} is not a variable's name; letters, digits and _ are allowed, and no digit first`;
 }

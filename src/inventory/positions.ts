@@ -111,12 +111,15 @@ function index(root: unknown, lines: LineCounter): Index {
 
   function walkMap(map: YAMLMap, path: Path): void {
     const pairs: Pairs = new Map();
+    const firsts: Pairs = new Map();
     found.maps.set(map, pairs);
     for (const pair of map.items) {
       const key = isScalar(pair.key) ? String(pair.key.value) : "";
-      const first = pairs.get(key);
+      if (isScalar(pair.key)) walk(pair.key, path); // it may have an anchor
+      const first = firsts.get(key);
       if (first)
         tell(pair.key, path, `"${key}" is here twice; first on line ${placeOfNode(first.key, lines).line}`);
+      else firsts.set(key, pair);
       if (key === "__proto__") tell(pair.key, path, `"__proto__" can't be a key`);
       pairs.set(key, pair);
       walk(pair.value, [...path, key]);

@@ -40,7 +40,7 @@ export function notRight(file: string, problems: readonly Problem[]): RotaError 
   const more = sorted.length - mostShown;
   return new RotaError("INVENTORY", {
     problem: [
-      `${file} is not right; nothing was touched`,
+      `${printable(file)} is not right; nothing was touched`,
       ...linesOf(file, sorted.slice(0, mostShown)),
       ...(more > 0 ? [`  and ${more} more`] : []),
     ].join("\n"),
@@ -49,10 +49,10 @@ export function notRight(file: string, problems: readonly Problem[]): RotaError 
 }
 
 export const planOf = (file: string): string =>
-  `rota plan -i ${/^[\w./@:+-]+$/.test(file) ? file : shellQuote(file)}`;
+  `rota plan -i ${/^[\w./@:+-]+$/.test(file) ? file : printable(shellQuote(file))}`;
 
 function linesOf(file: string, problems: readonly Problem[]): string[] {
-  const places = problems.map(({ line, column }) => `${file}:${line}:${column}`);
+  const places = problems.map(({ line, column }) => `${printable(file)}:${line}:${column}`);
   const width = Math.max(...places.map((place) => place.length));
   return problems.map(
     ({ where, text }, i) => `  ${(places[i] ?? "").padEnd(width)} ${where ? `${where}: ` : ""}${text}`,

@@ -5,7 +5,8 @@ export interface Expanded {
   host: string;
 }
 
-export type Expansion = { nodes: Expanded[] } | { problem: string };
+/** A problem, and which of the two it is about. */
+export type Expansion = { nodes: Expanded[] } | { problem: string; of: "name" | "host" };
 
 /** More in one line is a slip of the hand. */
 const longestRange = 10_000;
@@ -14,13 +15,14 @@ const longestRange = 10_000;
 export function expand(name: string, host: string): Expansion {
   const names = spread(name);
   const hosts = spread(host);
-  if ("problem" in names) return names;
-  if ("problem" in hosts) return hosts;
+  if ("problem" in names) return { ...names, of: "name" };
+  if ("problem" in hosts) return { ...hosts, of: "host" };
   if (!names.ranged && !hosts.ranged) return { nodes: [{ name, host }] };
-  if (!names.ranged) return { problem: `${host} is a range, but ${name} is one node` };
-  if (!hosts.ranged) return { problem: `${name} is a range, but ${host} is one host` };
+  if (!names.ranged) return { problem: `${host} is a range, but ${name} is one node`, of: "name" };
+  if (!hosts.ranged) return { problem: `${name} is a range, but ${host} is one host`, of: "name" };
   if (names.words.length !== hosts.words.length) {
-    return { problem: `${name} is ${names.words.length} nodes, but ${host} is ${hosts.words.length} hosts` };
+    const counts = `${name} is ${names.words.length} nodes, but ${host} is ${hosts.words.length} hosts`;
+    return { problem: counts, of: "name" };
   }
   return { nodes: names.words.map((word, i) => ({ name: word, host: hosts.words[i] ?? "" })) };
 }

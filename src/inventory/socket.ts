@@ -6,7 +6,7 @@ const longestPath = 107;
 
 /** `unix:/path` or `tcp://host:port`, an IPv6 host in brackets; undefined for anything else. */
 export function parseSocket(text: string): SocketAddress | undefined {
-  const path = /^unix:(\/[^\0]+)$/.exec(text)?.[1];
+  const path = /^unix:(\/\P{Cc}+)$/u.exec(text)?.[1];
   if (path !== undefined) return Buffer.byteLength(path) > longestPath ? undefined : { kind: "unix", path };
   const [, inBrackets, plain, digits] = /^tcp:\/\/(?:\[([^\]]+)\]|([^:/[\]]+)):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
@@ -17,7 +17,8 @@ export function parseSocket(text: string): SocketAddress | undefined {
 
 /** A host's name or address, without brackets and without a port. */
 export function isHost(text: string): boolean {
-  if (text.includes(":")) return isIPv6(text);
+  // A zone, as in fe80::1%eth0, has no place in a check's URL (WHATWG URL §3.5).
+  if (text.includes(":")) return isIPv6(text) && !text.includes("%");
   // What is made of digits is meant as an address; 10.0.1 and 10.0.1.256 are none.
   if (/^[\d.]+$/.test(text)) return isIPv4(text);
   return /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,252})$/.test(text);

@@ -13,7 +13,6 @@ export function failureOf({ ended, notStarted }: RolloutEnd, again: Again): Rota
   const [first] = failed;
   if (!first) return undefined;
   const cause = first.failure;
-  // What is neither the world's doing nor a person's is a defect of ours, and keeps its own trace.
   const code = cause instanceof RotaError ? cause.code : "COMMAND_FAILED";
   const advice = cause instanceof RotaError && cause.next ? `${cause.next}; then: ` : "";
   return new RotaError(code, {
@@ -34,11 +33,15 @@ export function interruptionOf({ ended, notStarted }: RolloutEnd, again: Again):
   });
 }
 
-/** What is still to be done; undefined for all of it. */
+/** More would not be read, and not be pasted. */
+const mostInCommand = 20;
+
+/** What is still to be done; undefined for all of it, which is right too, and only more than is needed. */
 function restOf({ ended, notStarted }: RolloutEnd): string[] | undefined {
   const failed = ended.filter(({ failure }) => failure !== undefined);
   if (failed.length === ended.length) return undefined;
-  return [...failed.map(({ trip }) => trip), ...notStarted].map(nameOf);
+  const rest = [...failed.map(({ trip }) => trip), ...notStarted].map(nameOf);
+  return rest.length > mostInCommand ? undefined : rest;
 }
 
 function sayFailure({ trip, failure }: TripEnd): string {

@@ -66,6 +66,17 @@ test("a node that only waits for capacity is not in hand: the wait ends at once"
   expect(site.told("web2")).toEqual([]);
 });
 
+test("a grace that is over counts as the second signal", async () => {
+  await using site = await fakeSite({ pool: { drain: { within: "10m" } } });
+  site.balancer("lb2").server("app", "web1").sessions = 2;
+  site.whenWaiting("web1", /2 sessions left/, () => signal("SIGTERM"));
+  const { code, err, events } = await deploy(site, "--grace", "100ms");
+  expect(code).toBe(4);
+  expect(err).toContain("left:  web1 is as it was found; web2 was not touched");
+  expect(events).toContainEqual(expect.objectContaining({ type: "stopping", how: "now" }));
+  expect(site.stateOf("web1")).toBe("ready");
+});
+
 test("twice while nothing was done on the node: it goes back as found, at once", async () => {
   await using site = await fakeSite({ pool: { drain: { within: "10m" } } });
   site.balancer("lb2").server("app", "web1").sessions = 2;
