@@ -7,5 +7,19 @@ export const shortestSecret = 4;
 export function redactor(secrets: Iterable<string>): Redact {
   // The longest first: one secret may hold another.
   const known = [...new Set(secrets)].filter((s) => s.length > 0).toSorted((a, b) => b.length - a.length);
-  return (text) => known.reduce((shown, secret) => shown.replaceAll(secret, "[secret]"), text);
+  return (text) => {
+    const shown = known.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);
+    return shown.endsWith("…") ? withoutBeginning(shown, known) : shown;
+  };
+}
+
+/** A line that was cut may end in the beginning of a secret. */
+function withoutBeginning(cut: string, secrets: string[]): string {
+  const text = cut.slice(0, -1);
+  for (const secret of secrets) {
+    for (let length = secret.length - 1; length >= shortestSecret; length -= 1) {
+      if (text.endsWith(secret.slice(0, length))) return `${text.slice(0, -length)}[secret]…`;
+    }
+  }
+  return cut;
 }

@@ -40,11 +40,11 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     reason: args.reason === undefined ? undefined : redact(args.reason),
     set: Object.fromEntries(Object.entries(work.set).map(([key, value]) => [key, redact(value)])),
   };
-  const run = await journal.begin(start);
+  const nodes = tripsOf(plan).map(nameOf);
+  const run = await journal.begin({ ...start, nodes });
   const view = await openView(io, args.json === true);
   stop.afterThisNode.addEventListener("abort", () => view.emit({ type: "stopping", how: "after this node" }));
   stop.now.addEventListener("abort", () => view.emit({ type: "stopping", how: "now" }));
-  const nodes = tripsOf(plan).map(nameOf);
   view.emit({ type: "run started", run, ...start, nodes, leftAlone: plan.leftAlone });
 
   const began = systemClock.now();

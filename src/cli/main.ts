@@ -155,6 +155,41 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
       ends(await (await import("./rotate.ts")).rotate({ ...options, nodes }, io)),
     );
 
+  command("runs", "the history: who did what, when, why, and how it ended")
+    .option("--limit <N>", "so many, the newest first (20)")
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      examples(["rota runs", "of every fleet in the journal"], ["rota runs -i shop.yml", "of one"]),
+    )
+    .action(async (options) => ends(await (await import("./history.ts")).runs(options, io)));
+
+  rota
+    .command("show <run> [node]")
+    .description("one run with the time of each step; one node of it with the output of its commands")
+    .option("--json", "as JSON")
+    .helpOption("-h, --help", "print this help")
+    .addHelpText(
+      "after",
+      examples(
+        ["rota show last", "the last run"],
+        ["rota show 7f3a", "the run whose id begins so"],
+        ["rota show last web3", "one node, and all that its commands printed"],
+      ),
+    )
+    .action(async (run, node, options) =>
+      ends(await (await import("./history.ts")).show({ ...options, run, node }, io)),
+    );
+
+  rota
+    .command("prune")
+    .description("remove old runs from the journal, but for what somebody may still need")
+    .requiredOption("--older-than <duration>", "runs that ended longer ago: 90d")
+    .option("--json", "as JSON")
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", examples(["rota prune --older-than 90d", "last good deploys and open runs stay"]))
+    .action(async (options) => ends(await (await import("./prune.ts")).prune(options, io)));
+
   command("unlock", "end the lease of a fleet by hand, after showing whose it is")
     .option("-y, --yes", "don't ask")
     .option("--json", "as JSON")

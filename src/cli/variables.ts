@@ -40,7 +40,7 @@ export function variablesOf(
 
 function valueOf(node: Node, name: string, variable: Variable, env: Io["env"]): string {
   if ("value" in variable) return variable.value;
-  const value = env[variable.env];
+  const value = Object.hasOwn(env, variable.env) ? env[variable.env] : undefined;
   if (value !== undefined) return value;
   throw new RotaError("USAGE", {
     problem: `${node.name} needs ${name} from $${variable.env}, which is not set`,

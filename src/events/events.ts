@@ -18,11 +18,14 @@ export interface OutputLine {
 }
 
 /** How a node's trip ended: back in rotation; untouched (as found); left out of rotation; kept out as it was found. */
-export type NodeEnd = "back" | "as found" | "out" | "kept out";
+export const nodeEnds = ["back", "as found", "out", "kept out"] as const;
+export type NodeEnd = (typeof nodeEnds)[number];
 
-export type RunEnd = "done" | "failed" | "interrupted" | "refused";
+export const runEnds = ["done", "failed", "interrupted", "refused"] as const;
+export type RunEnd = (typeof runEnds)[number];
 
-export type CommandName = "deploy" | "rotate" | "drain" | "ready";
+export const commandNames = ["deploy", "rotate", "drain", "ready"] as const;
+export type CommandName = (typeof commandNames)[number];
 
 export type Event = { at: string } & EventBody;
 

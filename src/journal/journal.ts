@@ -1,6 +1,7 @@
 import type { Journal, Known } from "../rotation/ports.ts";
 import { type JournalDatabase, broken } from "./database.ts";
 import { type Claim, type Holder, type Taken, holderOf, release, renew, take } from "./lease.ts";
+import { prune } from "./prune.ts";
 import { readsOf } from "./reads.ts";
 import { writesOf } from "./writes.ts";
 
@@ -18,6 +19,8 @@ interface Leases {
 
 /** A journal that is open. Every failure is told as RotaError JOURNAL. */
 export interface OpenJournal extends Known, Leases, AsyncDisposable {
+  /** Removes runs that ended before, and says how many. */
+  prune(before: Date): Promise<number>;
   /** What the holder of a lease may write. */
   under(fleet: string, epoch: number): Journal;
 }
@@ -33,6 +36,7 @@ export function journalOn(database: JournalDatabase): OpenJournal {
   return {
     ...told(readsOf(db), where),
     ...told(leases, where),
+    ...told({ prune: (before: Date) => prune(db, before) }, where),
     under: (fleet, epoch) => told(writesOf(db, fleet, epoch), where),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };

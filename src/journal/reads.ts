@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
-import type { Absence, Known } from "../rotation/ports.ts";
+import type { Absence, Known, RunRecord } from "../rotation/ports.ts";
 import type { Tables } from "./schema.ts";
-import { readFound, readSet } from "./stored.ts";
+import { readCommand, readFound, readNodeEnd, readNodes, readRunEnd, readSet, readStep } from "./stored.ts";
 
 export const readsOf = (db: Kysely<Tables>): Known => ({
   absences: async (fleet) => {
@@ -10,46 +10,81 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
   },
 
   lastSet: async (fleet, node) => {
-    const row = await db
-      .selectFrom("trips")
-      .innerJoin("runs", "runs.id", "trips.run")
+    const row = await goodDeploys(db, fleet)
       .select("runs.set")
-      .where((eb) =>
-        eb.and({
-          "runs.fleet": fleet,
-          "trips.node": node,
-          "trips.outcome": "back",
-          "runs.command": "deploy",
-        }),
-      )
-      .orderBy("trips.ended", "desc")
+      .where("trips.node", "=", node)
       .limit(1)
       .executeTakeFirst();
     return row && readSet(row.set);
   },
 
   lastRotations: async (fleet) => {
-    const rows = await db
-      .selectFrom("trips")
-      .innerJoin("runs", "runs.id", "trips.run")
+    const rows = await goodDeploys(db, fleet)
       .innerJoin("steps", (join) =>
         join.onRef("steps.run", "=", "trips.run").onRef("steps.node", "=", "trips.node"),
       )
       .select(["steps.started", "trips.ended"])
-      .where((eb) =>
-        eb.and({
-          "runs.fleet": fleet,
-          "trips.outcome": "back",
-          "runs.command": "deploy",
-          "steps.step": "survey",
-        }),
-      )
-      .orderBy("trips.ended", "desc")
+      .where("steps.step", "=", "survey")
       .limit(10)
       .execute();
     return rows.map(({ started, ended }) => Date.parse(ended) - Date.parse(started));
   },
+
+  runs: async (fleet, most) => {
+    const all = db.selectFrom("runs").selectAll().orderBy("started", "desc").limit(most);
+    const rows = await (fleet === undefined ? all : all.where("fleet", "=", fleet)).execute();
+    return rows.map(runOf);
+  },
+
+  run: async (id) => {
+    const [row, another] = await db
+      .selectFrom("runs")
+      .selectAll()
+      .where((eb) => eb(eb.fn("substr", [eb.ref("id"), eb.val(1), eb.val(id.length)]), "=", id))
+      .limit(2)
+      .execute();
+    if (!row || another) return undefined;
+    const steps = await db
+      .selectFrom("steps")
+      .selectAll()
+      .where("run", "=", row.id)
+      .orderBy("started")
+      .execute();
+    const trips = await db
+      .selectFrom("trips")
+      .selectAll()
+      .where("run", "=", row.id)
+      .orderBy("ended")
+      .execute();
+    const outputs = await db
+      .selectFrom("outputs")
+      .selectAll()
+      .where("run", "=", row.id)
+      .orderBy("at")
+      .execute();
+    return {
+      ...runOf(row),
+      steps: steps.map(stepOf),
+      trips: trips.map((trip) => ({
+        node: trip.node,
+        ended: new Date(trip.ended),
+        outcome: readNodeEnd(trip.outcome),
+        why: trip.why ?? undefined,
+      })),
+      outputs: outputs.map(({ node, step, text }) => ({ node, step: readStep(step), text })),
+    };
+  },
 });
+
+/** Trips of deploys that put their node back, the last first. */
+const goodDeploys = (db: Kysely<Tables>, fleet: string) =>
+  db
+    .selectFrom("trips")
+    .innerJoin("runs", "runs.id", "trips.run")
+    .where((eb) => eb.and({ "runs.fleet": fleet, "trips.outcome": "back", "runs.command": "deploy" }))
+    .orderBy("trips.ended", "desc");
+
+const dateOf = (text: string | null): Date | undefined => (text === null ? undefined : new Date(text));
 
 const absenceOf = (row: Tables["absences"]): Absence => ({
   node: row.node,
@@ -58,6 +93,29 @@ const absenceOf = (row: Tables["absences"]): Absence => ({
   by: row.by,
   reason: row.reason ?? undefined,
   since: new Date(row.since),
-  until: row.until === null ? undefined : new Date(row.until),
+  until: dateOf(row.until),
   found: readFound(row.found),
+});
+
+const runOf = (row: Tables["runs"]): RunRecord => ({
+  run: row.id,
+  command: readCommand(row.command),
+  fleet: row.fleet,
+  by: row.by,
+  reason: row.reason ?? undefined,
+  set: readSet(row.set),
+  nodes: readNodes(row.nodes),
+  started: new Date(row.started),
+  ended: dateOf(row.ended),
+  outcome: row.outcome === null ? undefined : readRunEnd(row.outcome),
+  message: row.message ?? undefined,
+});
+
+const stepOf = ({ node, step, started, ended, ok, why }: Tables["steps"]) => ({
+  node,
+  step: readStep(step),
+  started: new Date(started),
+  ended: dateOf(ended),
+  ok: ok === null ? undefined : ok === 1,
+  why: why ?? undefined,
 });

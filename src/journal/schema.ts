@@ -10,6 +10,8 @@ export interface Tables {
     reason: string | null;
     /** JSON: the values of --set, secrets redacted. */
     set: string;
+    /** JSON: names of the nodes that take part, in order. */
+    nodes: string;
     started: string;
     ended: string | null;
     /** null: unfinished. */
@@ -26,6 +28,8 @@ export interface Tables {
     ok: number | null;
     why: string | null;
   };
+  /** What a command printed, secrets redacted, in pieces. */
+  outputs: { run: string; node: string; step: string; at: string; text: string };
   trips: { run: string; node: string; ended: string; outcome: string; why: string | null };
   /** Nodes that are out because of us. Written before they leave, removed after they were seen back. */
   absences: {
@@ -68,6 +72,7 @@ export const migrations: Record<string, Migration> = {
         .addColumn("by", "text", (c) => c.notNull())
         .addColumn("reason", "text")
         .addColumn("set", "text", (c) => c.notNull())
+        .addColumn("nodes", "text", (c) => c.notNull())
         .addColumn("started", "text", (c) => c.notNull())
         .addColumn("ended", "text")
         .addColumn("outcome", "text")
@@ -93,6 +98,15 @@ export const migrations: Record<string, Migration> = {
         .addColumn("why", "text")
         .addPrimaryKeyConstraint("trips_key", ["run", "node"])
         .execute();
+      await schema
+        .createTable("outputs")
+        .addColumn("run", "text", (c) => c.notNull().references("runs.id"))
+        .addColumn("node", "text", (c) => c.notNull())
+        .addColumn("step", "text", (c) => c.notNull())
+        .addColumn("at", "text", (c) => c.notNull())
+        .addColumn("text", "text", (c) => c.notNull())
+        .execute();
+      await schema.createIndex("outputs_by_run").on("outputs").columns(["run", "node"]).execute();
       await schema
         .createTable("absences")
         .addColumn("fleet", "text", (c) => c.notNull())

@@ -1,5 +1,15 @@
 /** What the tables hold as JSON text. The file may have been written by another version, or by hand: it is judged. */
 import * as z from "zod";
+import {
+  type CommandName,
+  type NodeEnd,
+  type RunEnd,
+  type StepName,
+  commandNames,
+  nodeEnds,
+  runEnds,
+  stepNames,
+} from "../events/events.ts";
 import type { Found } from "../rotation/ports.ts";
 
 const found = z.array(
@@ -11,8 +21,18 @@ const found = z.array(
     weight: z.number(),
   }),
 );
+const nodes = z.array(z.string());
 const set = z.record(z.string(), z.string());
 
 /** @throws Error for text that is not what rota writes */
 export const readFound = (text: string): Found[] => found.parse(JSON.parse(text));
+export const readNodes = (text: string): string[] => nodes.parse(JSON.parse(text));
 export const readSet = (text: string): Record<string, string> => set.parse(JSON.parse(text));
+
+/** One of the words that this rota knows. @throws Error for another */
+const wordOf = <T extends string>(words: readonly T[], text: string): T => z.enum(words).parse(text);
+
+export const readCommand = (text: string): CommandName => wordOf(commandNames, text);
+export const readStep = (text: string): StepName => wordOf(stepNames, text);
+export const readNodeEnd = (text: string): NodeEnd => wordOf(nodeEnds, text);
+export const readRunEnd = (text: string): RunEnd => wordOf(runEnds, text);

@@ -29,7 +29,7 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
   }
 
   return {
-    async begin({ command, fleet: of, by, reason, set }) {
+    async begin({ command, fleet: of, by, reason, set, nodes }) {
       const id = randomBytes(3).toString("hex");
       await insert("runs", {
         id,
@@ -38,6 +38,7 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
         by,
         reason: reason ?? null,
         set: JSON.stringify(set),
+        nodes: JSON.stringify(nodes),
         started: now(),
       });
       return id;
@@ -51,6 +52,7 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
         .executeTakeFirst();
       if (numUpdatedRows === 0n) throw lost(fleet);
     },
+    printed: (run, node, step, text) => insert("outputs", { run, node, step, at: now(), text }),
     takenOut: (of, absence) => insert("absences", { fleet: of, ...rowOf(absence) }, ["fleet", "node"]),
     async putBack(of, node) {
       const { numDeletedRows } = await db

@@ -45,26 +45,33 @@ async function tellMaint(trip: Trip, { balancers, emit }: World): Promise<void> 
   await balancers.set(back, "maint");
 }
 
-const linesKept = 20;
+/** Shown with a failure. */
+const linesShown = 20;
+/** Kept in the journal, of one command; a program that never stops printing must not fill it. */
+const linesKept = 5_000;
 
 async function runOnNode(
   trip: Trip,
   name: StepName,
   script: string,
-  { run, hosts, emit, now }: World,
+  { run, hosts, journal, emit, now }: World,
 ): Promise<void> {
   const node = trip.node.name;
   trip.lastLines = [];
+  const printed: string[] = [];
   const outcome = await hosts.run(trip.node, script, {
     variables: { ...trip.variables, ROTA_RUN: run },
     within: trip.pool.limits.command,
     signal: now,
     onOutput: (line) => {
       const text = trip.redact(line.text);
-      trip.lastLines = [...trip.lastLines, text].slice(-linesKept);
+      trip.lastLines = [...trip.lastLines, text].slice(-linesShown);
+      printed.push(text);
+      if (printed.length > linesKept) printed.shift();
       emit({ type: "output", node, step: name, stream: line.stream, text });
     },
   });
+  if (printed.length > 0) await journal.printed(run, node, name, printed.join("\n"));
   if (outcome.kind === "done") return;
   const code = now.aborted ? "INTERRUPTED" : outcome.kind === "failed" ? "COMMAND_FAILED" : "COMMAND_UNKNOWN";
   throw new RotaError(code, { problem: `${name} on ${node}: ${outcome.why}` });

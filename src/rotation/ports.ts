@@ -142,6 +142,8 @@ export interface RunStart {
   reason: string | undefined;
   /** Values of --set, secrets redacted. */
   set: Record<string, string>;
+  /** Names, in order. */
+  nodes: string[];
 }
 
 /** Where runs are recorded, before and after each act. @throws RotaError JOURNAL, LEASE_LOST */
@@ -149,6 +151,8 @@ export interface Journal {
   begin(start: RunStart): Promise<string>;
   stepStarted(run: string, node: string, step: StepName): Promise<void>;
   stepEnded(run: string, node: string, step: StepName, ok: boolean, why?: string): Promise<void>;
+  /** What a command printed, secrets redacted. */
+  printed(run: string, node: string, step: StepName, text: string): Promise<void>;
   /** Written before the act that takes the node out. */
   takenOut(fleet: string, absence: Absence): Promise<void>;
   /** Written after the node was seen back as it was found. */
@@ -165,4 +169,35 @@ export interface Known {
   lastSet(fleet: string, node: string): Promise<Record<string, string> | undefined>;
   /** How long the last good rotations of the fleet took, a node: milliseconds, newest first. */
   lastRotations(fleet: string): Promise<number[]>;
+  /** Runs, the newest first; of one fleet, or of all. */
+  runs(fleet: string | undefined, most: number): Promise<RunRecord[]>;
+  /** One run by its id, or by the beginning of it; undefined unless exactly one begins so. */
+  run(id: string): Promise<WholeRun | undefined>;
+}
+
+/** A run as the journal has it. */
+export interface RunRecord extends RunStart {
+  run: string;
+  started: Date;
+  /** Undefined where it was not finished: it runs, or its process is gone. */
+  ended: Date | undefined;
+  outcome: RunEnd | undefined;
+  message: string | undefined;
+}
+
+/** With everything that is known of its nodes. */
+export interface WholeRun extends RunRecord {
+  steps: StepRecord[];
+  trips: { node: string; ended: Date; outcome: NodeEnd; why: string | undefined }[];
+  outputs: { node: string; step: StepName; text: string }[];
+}
+
+export interface StepRecord {
+  node: string;
+  step: StepName;
+  started: Date;
+  /** Undefined where nobody knows how it ended. */
+  ended: Date | undefined;
+  ok: boolean | undefined;
+  why: string | undefined;
 }

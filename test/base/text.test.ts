@@ -58,6 +58,13 @@ test("a secret is taken out wherever it stands, and the longer one first", () =>
   );
 });
 
+test("a line that was cut in the middle of a secret does not show its beginning", () => {
+  const redact = redactor(["correct-horse-battery"]);
+  expect(redact("token correct-hor…")).toBe("token [secret]…");
+  expect(redact("token corr…")).toBe("token [secret]…");
+  expect(redact("a plain line…")).toBe("a plain line…");
+});
+
 test("an error's message is told without a stack trace, of several too", () => {
   const error = new RotaError("USAGE", { problem: "no such node", next: "rota status" });
   expect(messageOf(error)).toBe("no such node");

@@ -22,12 +22,13 @@ async function rota(
     cwd,
     terminal: undefined,
     colourOut: false,
+    width: 100,
     keyboard: undefined,
   });
   return { code, ...said };
 }
 
-const commands = ["deploy", "plan", "status", "drain", "ready", "rotate", "unlock"];
+const commands = ["deploy", "plan", "status", "drain", "ready", "rotate", "runs", "show", "prune", "unlock"];
 
 test("help lists every command, with examples", async () => {
   const { code, out, err } = await rota(["--help"]);

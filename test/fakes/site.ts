@@ -150,6 +150,7 @@ function writesOn(open: OpenJournal): Journal {
     begin: (start) => held((journal) => journal.begin(start)),
     stepStarted: (...args) => held((journal) => journal.stepStarted(...args)),
     stepEnded: (...args) => held((journal) => journal.stepEnded(...args)),
+    printed: (...args) => held((journal) => journal.printed(...args)),
     takenOut: (...args) => held((journal) => journal.takenOut(...args)),
     putBack: (...args) => held((journal) => journal.putBack(...args)),
     nodeEnded: (...args) => held((journal) => journal.nodeEnded(...args)),
@@ -174,6 +175,7 @@ async function run(words: string[], { env, cwd, hooks }: Surroundings): Promise<
     cwd,
     terminal: undefined,
     colourOut: false,
+    width: 100,
     keyboard: undefined,
   });
   const events = json ? said.out.map((line): Event => JSON.parse(line)) : [];

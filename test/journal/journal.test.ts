@@ -10,7 +10,7 @@ import { journalAddress, openDatabase, openJournal } from "../../src/journal/ope
 import { thisProcess } from "../../src/journal/process.ts";
 import type { JournalDatabase } from "../../src/journal/database.ts";
 import type { Claim } from "../../src/journal/lease.ts";
-import type { Absence, Journal } from "../../src/rotation/ports.ts";
+import type { Absence, Journal, RunStart } from "../../src/rotation/ports.ts";
 import { type LabPostgres, startPostgres } from "../lab/postgres.ts";
 
 let postgres: LabPostgres;
@@ -59,13 +59,14 @@ async function tables<T>(env: Env, work: (db: JournalDatabase["db"]) => Promise<
   return await work(database.db);
 }
 
-const start = {
+const start: RunStart = {
   command: "deploy",
   fleet: "shop",
   by: "ann@here",
   reason: "new logo",
   set: { RELEASE: "42" },
-} as const;
+  nodes: ["web1"],
+};
 
 const absenceOf = (node: string, run: string): Absence => ({
   node,
@@ -161,6 +162,60 @@ describe.each([
       await Promise.all(Array.from({ length: 3 }, () => inAnotherProcess(env)));
       const runs = await tables(env, (db) => db.selectFrom("runs").select("by").execute());
       expect(new Set(runs.map(({ by }) => by)).size).toBe(3);
+    }));
+
+  test("the history: each run with its nodes, steps, outputs and end, the newest first", () =>
+    fresh(async (env) => {
+      await using journal = await opened(env);
+      const { writes } = journal;
+      const run = await writes.begin(start);
+      await writes.stepStarted(run, "web1", "upgrade");
+      await writes.printed(run, "web1", "upgrade", "one\ntwo");
+      await writes.stepEnded(run, "web1", "upgrade", false, "exit code 3");
+      await writes.nodeEnded(run, "web1", "out", "exit code 3");
+      await writes.end(run, "failed", "web1: exit code 3");
+      const later = await writes.begin({ ...start, reason: undefined });
+      const known = await journal.runs("shop", 10);
+      expect(known.map((one) => one.run)).toEqual([later, run]);
+      expect(known[0]).toMatchObject({ ...start, reason: undefined, ended: undefined, outcome: undefined });
+      expect(await journal.runs("other", 10)).toEqual([]);
+      expect(await journal.runs(undefined, 1)).toHaveLength(1);
+      expect(await journal.run(run.slice(0, 5))).toMatchObject({
+        ...start,
+        run,
+        outcome: "failed",
+        message: "web1: exit code 3",
+        steps: [{ node: "web1", step: "upgrade", ok: false, why: "exit code 3" }],
+        trips: [{ node: "web1", outcome: "out", why: "exit code 3" }],
+        outputs: [{ node: "web1", step: "upgrade", text: "one\ntwo" }],
+      });
+      expect(await journal.run("")).toBeUndefined(); // both begin so
+      expect(await journal.run("%")).toBeUndefined();
+    }));
+
+  test("what is old is removed, but not what somebody may still need", () =>
+    fresh(async (env) => {
+      await using journal = await opened(env);
+      const { writes } = journal;
+      const ran = async (end: "back" | "out"): Promise<string> => {
+        const run = await writes.begin(start);
+        await writes.stepStarted(run, "web1", "survey");
+        await writes.printed(run, "web1", "upgrade", "text");
+        await writes.nodeEnded(run, "web1", end);
+        await writes.end(run, "done");
+        return run;
+      };
+      await ran("back");
+      const lastGood = await ran("back");
+      await ran("out");
+      const leftOut = await ran("out");
+      await writes.takenOut("shop", absenceOf("web1", leftOut));
+      const open = await writes.begin(start);
+      expect(await journal.prune(new Date(0))).toBe(0);
+      expect(await journal.prune(new Date(Date.now() + 1_000))).toBe(2);
+      const left = (await journal.runs("shop", 10)).map((one) => one.run);
+      expect(new Set(left)).toEqual(new Set([lastGood, leftOut, open]));
+      expect(await journal.lastSet("shop", "web1")).toEqual(start.set);
     }));
 
   test("an entry that somebody spoilt by hand is told, not guessed", () =>

@@ -6,4 +6,6 @@ const [fleet, by] = [`fleet-${process.pid}`, `${process.pid}`];
 await using journal = await openJournal(process.env);
 const taken = await journal.take({ fleet, by, command: "deploy", reason: undefined, ...thisProcess() });
 if ("epoch" in taken)
-  await journal.under(fleet, taken.epoch).begin({ command: "deploy", fleet, by, reason: undefined, set: {} });
+  await journal
+    .under(fleet, taken.epoch)
+    .begin({ command: "deploy", fleet, by, reason: undefined, set: {}, nodes: [] });

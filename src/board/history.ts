@@ -1,0 +1,133 @@
+/** Runs of the past, as lines. Pure. */
+import { sayDuration } from "../base/duration.ts";
+import { type StepName, stepNames } from "../events/events.ts";
+import type { RunRecord, StepRecord, WholeRun } from "../rotation/ports.ts";
+import { type Paint, type Tone, unpainted } from "./board.ts";
+import { columns, fit } from "./width.ts";
+
+/** One line a run. */
+export function runsLines(runs: RunRecord[], now: Date): string[] {
+  if (runs.length === 0) return ["no run is in the journal yet"];
+  return columns([
+    ["run", "when", "took", "command", "nodes", "ended", "by"],
+    ...runs.map((run) => [
+      run.run,
+      sayTime(run.started),
+      sayDuration((run.ended ?? now).getTime() - run.started.getTime()),
+      sayCommand(run),
+      `${run.nodes.length}`,
+      run.outcome ?? "unfinished",
+      `${run.by}${run.reason === undefined ? "" : `: ${run.reason}`}`,
+    ]),
+  ]);
+}
+
+export const sayTime = (date: Date): string => `${date.toISOString().slice(0, 19).replace("T", " ")}Z`;
+
+const sayCommand = ({ command, fleet, set }: RunRecord): string =>
+  [command, fleet, ...Object.entries(set).map(([key, value]) => `${key}=${value}`)].join(" ");
+
+/** Each step is drawn in its own letter. */
+const letters: Record<StepName, string> = {
+  survey: "v",
+  drain: "d",
+  settle: "s",
+  upgrade: "u",
+  restart: "r",
+  check: "c",
+  ready: "y",
+};
+
+/** A run: one bar a node, on one axis of time, so that one sees where it went. */
+export function runLines(run: WholeRun, now: Date, width: number, paint: Paint = unpainted): string[] {
+  const { started, ended, message } = run;
+  const span = { from: started.getTime(), to: Math.max((ended ?? now).getTime(), started.getTime() + 1) };
+  const names = Math.min(24, Math.max(4, ...run.nodes.map((name) => name.length)));
+  const barWidth = Math.max(10, width - names - 22);
+  return [
+    ...headOf(run, now),
+    "",
+    ...run.nodes.map((node) => {
+      const steps = run.steps.filter((step) => step.node === node);
+      const end = run.trips.find((trip) => trip.node === node)?.outcome;
+      const bar = barOf(steps, span, barWidth, now);
+      const spent = sayDuration(spentOn(steps, now)).padStart(6);
+      const left = `  ${fit(node, names).padEnd(names)}  ${(end ?? sayUnended(steps)).padEnd(9)}`;
+      return `${paint(toneOf(end, steps), left)}${steps.length > 0 ? `${spent} ${bar}` : ""}`.trimEnd();
+    }),
+    "",
+    paint("quiet", `  ${stepNames.map((step) => `${letters[step]} ${step}`).join("  ")}`),
+    ...(message === undefined ? [] : ["", ...message.split("\n")]),
+  ];
+}
+
+const sayUnended = (steps: StepRecord[]): string =>
+  steps.length === 0 ? "no turn" : `at ${steps.at(-1)?.step}`;
+
+const toneOf = (end: string | undefined, steps: StepRecord[]): Tone => {
+  if (end === "back") return "good";
+  if (end === "out") return "bad";
+  return end === undefined && steps.length > 0 ? "busy" : "plain";
+};
+
+const endOf = (step: StepRecord, now: Date): number => (step.ended ?? now).getTime();
+
+const spentOn = (steps: StepRecord[], now: Date): number => {
+  const [first] = steps;
+  const last = steps.at(-1);
+  return first && last ? endOf(last, now) - first.started.getTime() : 0;
+};
+
+interface Span {
+  from: number;
+  to: number;
+}
+
+function barOf(steps: StepRecord[], { from, to }: Span, width: number, now: Date): string {
+  const cell = (to - from) / width;
+  const cells = Array.from({ length: width }, (_, i) => {
+    const middle = from + (i + 0.5) * cell;
+    const step = steps.find((one) => one.started.getTime() <= middle && middle < endOf(one, now));
+    return step ? letters[step.step] : " ";
+  });
+  return cells.join("").trimEnd();
+}
+
+function headOf(run: WholeRun, now: Date): string[] {
+  const took = sayDuration((run.ended ?? now).getTime() - run.started.getTime());
+  const why = run.reason === undefined ? "" : ` (${run.reason})`;
+  return [
+    `run ${run.run}: ${sayCommand(run)}, by ${run.by}${why}`,
+    `  ${sayTime(run.started)}, ${took}, ${run.outcome ?? "unfinished"}`,
+  ];
+}
+
+/** One node of a run: a bar a step, and the whole output of its commands. */
+export function nodeLines(
+  run: WholeRun,
+  node: string,
+  now: Date,
+  width: number,
+  paint: Paint = unpainted,
+): string[] {
+  const steps = run.steps.filter((step) => step.node === node);
+  const trip = run.trips.find((one) => one.node === node);
+  const most = Math.max(1, ...steps.map((step) => endOf(step, now) - step.started.getTime()));
+  return [
+    ...headOf(run, now),
+    "",
+    `${node}: ${trip?.outcome ?? sayUnended(steps)}${trip?.why === undefined ? "" : `, ${trip.why}`}`,
+    ...steps.flatMap((step) => {
+      const ms = endOf(step, now) - step.started.getTime();
+      const bar = "█".repeat(Math.max(1, Math.round((ms / most) * Math.max(10, width - 24))));
+      const mark = step.ok === true ? "✓" : step.ok === false ? "✗" : "?";
+      const tone = step.ok === true ? "good" : step.ok === false ? "bad" : "busy";
+      return [
+        paint(tone, `  ${mark} ${step.step.padEnd(8)} ${sayDuration(ms).padStart(6)}  ${bar}`),
+        ...run.outputs
+          .filter((output) => output.node === node && output.step === step.step)
+          .flatMap(({ text }) => text.split("\n").map((line) => paint("quiet", `      ${line}`))),
+      ];
+    }),
+  ];
+}

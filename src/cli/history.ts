@@ -1,0 +1,62 @@
+/** The history: runs, one run, one node of a run. Reads the journal only. */
+import { createColors } from "picocolors";
+import { RotaError } from "../base/errors.ts";
+import { colours } from "../board/colours.ts";
+import { nodeLines, runLines, runsLines } from "../board/history.ts";
+import { findInventory } from "../inventory/find.ts";
+import { thisMachine } from "../inventory/here.ts";
+import { loadInventory } from "../inventory/load.ts";
+import { shown } from "../inventory/names.ts";
+import { readJournal } from "../journal/open.ts";
+import { Exit, type ExitCode } from "./exit.ts";
+import type { Io } from "./io.ts";
+import { readCount } from "./words.ts";
+
+export interface RunsArgs {
+  inventory?: string | undefined;
+  limit?: string | undefined;
+  json?: boolean | undefined;
+}
+
+/** Of the fleet of `-i`; of all fleets without it. */
+export async function runs({ inventory, limit, json }: RunsArgs, io: Io): Promise<ExitCode> {
+  const most = readCount("--limit", limit) ?? 20;
+  const fleet = inventory === undefined ? undefined : fleetOf(inventory, io);
+  await using journal = await readJournal(io.env);
+  const found = (await journal?.runs(fleet, most)) ?? [];
+  if (json) io.out(JSON.stringify(found));
+  else for (const line of runsLines(found, new Date())) io.out(line);
+  return Exit.ok;
+}
+
+const fleetOf = (given: string, io: Io): string =>
+  loadInventory(findInventory({ given, env: io.env, cwd: io.cwd }), thisMachine(io.cwd)).name;
+
+export interface ShowArgs {
+  run: string;
+  node?: string | undefined;
+  json?: boolean | undefined;
+}
+
+/** @throws RotaError USAGE for a run or a node that the journal does not know */
+export async function show({ run: id, node, json }: ShowArgs, io: Io): Promise<ExitCode> {
+  await using journal = await readJournal(io.env);
+  const [last] = id === "last" ? ((await journal?.runs(undefined, 1)) ?? []) : [];
+  const run = await journal?.run(last?.run ?? id);
+  if (!run) throw unknown(`no run, or more than one, is ${shown(id)}`);
+  if (node !== undefined && !run.nodes.includes(node))
+    throw unknown(`run ${run.run} had no node ${shown(node)}; it had ${run.nodes.join(", ")}`);
+  if (json) {
+    io.out(JSON.stringify(run));
+    return Exit.ok;
+  }
+  const paint = colours(createColors(io.colourOut));
+  const now = new Date();
+  const lines =
+    node === undefined ? runLines(run, now, io.width, paint) : nodeLines(run, node, now, io.width, paint);
+  for (const line of lines) io.out(line);
+  return Exit.ok;
+}
+
+const unknown = (problem: string): RotaError =>
+  new RotaError("USAGE", { problem, next: "rota runs, which lists them" });
