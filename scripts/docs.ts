@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { format } from "prettier";
 import { durationPattern } from "../src/base/duration.ts";
 import { either, environmentPattern, namePattern, variablePattern } from "../src/inventory/names.ts";
-import { editorSchema, nodeKeyPattern, percentPattern } from "../src/inventory/schema.ts";
+import { percentPattern } from "../src/inventory/schema-parts.ts";
+import { editorSchema, nodeKeyPattern } from "../src/inventory/schema.ts";
 
 /** What is used here of JSON Schema. */
 interface Schema {

@@ -10,12 +10,14 @@ export interface FleetStatus {
   backends: Backend[];
   /** Who changes the fleet now, in words. */
   lease: string | undefined;
+  /** Runs that nobody finished, in words. */
+  unfinished: string[];
   /** Balancers that could not be read, and why. */
   problems: string[];
 }
 
 export function statusLines(
-  { fleet, nodes, backends, lease, problems }: FleetStatus,
+  { fleet, nodes, backends, lease, unfinished, problems }: FleetStatus,
   now: Date,
   paint: Paint = unpainted,
 ): string[] {
@@ -39,6 +41,7 @@ export function statusLines(
     ),
     ...problems.map((problem) => paint("bad", `! ${problem}`)),
     `${fleet}: ${relevant.map((b) => `${b.balancer}/${b.backend} ${b.serving} of ${b.servers} serving`).join(", ") || "no server seen"}`,
+    ...unfinished.map((text) => paint("busy", text)),
     ...(lease === undefined ? [] : [paint("busy", `being changed by ${lease}`)]),
     "",
     paint("quiet", head),

@@ -2,26 +2,31 @@
 import PQueue from "p-queue";
 import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
-import { redactor } from "../base/redact.ts";
+import { type Redact, redactor } from "../base/redact.ts";
 import { reportLines } from "../board/report.ts";
 import type { RunEnd } from "../events/events.ts";
 import { statusPages } from "../health/pages.ts";
 import type { Lease } from "../journal/keep.ts";
-import { type Again, failureOf, interruptionOf, sayLeft } from "../rotation/ending.ts";
+import { type GoOn, failureOf, interruptionOf, sayLeft } from "../rotation/ending.ts";
 import { type Plan, tripsOf } from "../rotation/plan.ts";
-import type { Hosts } from "../rotation/ports.ts";
+import type { Hosts, Known, RunStart } from "../rotation/ports.ts";
 import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";
 import { type World, nameOf } from "../rotation/world.ts";
-import type { Work } from "./change.ts";
+import type { ChangeArgs, Work } from "./change.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { underLease } from "./lease.ts";
 import { errorLines, showError } from "./show-error.ts";
 import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
+import { untilNotPaused } from "./paused.ts";
 import { type View, openView } from "./views.ts";
+import { commandLine } from "./words.ts";
 
 interface Means {
+  known: Known;
+  /** A run that nobody finished, and that this one takes the place of. */
+  over: string | undefined;
   lease: Lease;
   hosts: Hosts;
   stop: Stop;
@@ -32,7 +37,6 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   const { lease, stop } = means;
   const { journal } = lease;
   const redact = redactor(tripsOf(plan).flatMap(({ secrets }) => secrets));
-  const again: Again = (nodes) => redact(work.again(nodes));
   const start = {
     command,
     fleet: site.fleet.name,
@@ -41,7 +45,9 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     set: Object.fromEntries(Object.entries(work.set).map(([key, value]) => [key, redact(value)])),
   };
   const nodes = tripsOf(plan).map(nameOf);
-  const run = await journal.begin({ ...start, nodes });
+  const run = await beginOrGoOn(work, { ...start, nodes }, lease, redact);
+  if (means.over !== undefined) await journal.end(means.over, "aborted", `run ${run} took its place`);
+  const goOn = goOnWith(run, args, redact(work.again));
   const view = await openView(io, args.json === true);
   stop.afterThisNode.addEventListener("abort", () => view.emit({ type: "stopping", how: "after this node" }));
   stop.now.addEventListener("abort", () => view.emit({ type: "stopping", how: "now" }));
@@ -54,8 +60,8 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   const left = sayLeft(rollout.ended, rollout.notStarted);
   const failure =
     leaseLossOf(lease, left) ??
-    failureOf(rollout, again) ??
-    interruptionOf(rollout, again) ??
+    failureOf(rollout, goOn) ??
+    interruptionOf(rollout, goOn) ??
     (await lastWord(() => journal.end(run, "done"), left));
   const end = endOf(failure, rollout);
   if (failure) await lastWord(() => journal.end(run, end, failure.message), left);
@@ -67,11 +73,39 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   return tellDefects(rollout, io) ?? exits[end];
 }
 
+async function beginOrGoOn(
+  { args }: Work,
+  start: Omit<RunStart, "args">,
+  { journal }: Lease,
+  redact: Redact,
+): Promise<string> {
+  const { resume, ...given } = args;
+  if (!resume) return journal.begin({ ...start, args: redacted(given, redact) });
+  await journal.resumed(resume.run);
+  return resume.run;
+}
+
+/** What was given on the command line, as it may be stored. */
+const redacted = (given: object, redact: Redact): Record<string, unknown> =>
+  JSON.parse(
+    JSON.stringify(given, (_, value: unknown) => (typeof value === "string" ? redact(value) : value)),
+  );
+
+function goOnWith(run: string, { inventory }: ChangeArgs, again: string): GoOn {
+  const where = inventory === undefined ? [] : ["-i", inventory];
+  return {
+    resume: commandLine(["resume", run, ...where]),
+    retry: commandLine(["resume", run, ...where, "--retry"]),
+    again,
+  };
+}
+
 const exits: Record<RunEnd, ExitCode> = {
   done: Exit.ok,
   failed: Exit.failed,
   refused: Exit.refused,
   interrupted: Exit.interrupted,
+  aborted: Exit.ok,
 };
 
 /** What is neither the world's doing nor a person's keeps its trace, after how things were left. */
@@ -100,7 +134,12 @@ const leaseLossOf = ({ lost }: Lease, left: string): RotaError | undefined =>
 
 type Start = Pick<World, "run" | "fleet" | "by" | "reason">;
 
-const worldOf = ({ site, args }: Work, { lease, hosts, stop }: Means, start: Start, view: View): World => ({
+const worldOf = (
+  { site, args }: Work,
+  { known, lease, hosts, stop }: Means,
+  start: Start,
+  view: View,
+): World => ({
   run: start.run,
   fleet: start.fleet,
   by: start.by,
@@ -115,6 +154,7 @@ const worldOf = ({ site, args }: Work, { lease, hosts, stop }: Means, start: Sta
   now: AbortSignal.any([stop.now, lease.lost]),
   leaving: new PQueue({ concurrency: 1 }),
   force: args.force === true,
+  untilWanted: () => untilNotPaused(known, start.run, stop, view.emit),
 });
 
 async function closingOnDefect<T>(view: View, work: () => Promise<T>): Promise<T> {

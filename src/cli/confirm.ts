@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { RotaError } from "../base/errors.ts";
 import type { Io } from "./io.ts";
+import { untouched } from "./refuse.ts";
 
 export interface Ask {
   yes: boolean;
@@ -14,18 +15,26 @@ export async function confirm({ yes, force, name }: Ask, io: Io): Promise<void> 
   if (yes) return;
   if (!io.keyboard || !io.terminal) {
     if (!force) return;
-    throw new RotaError("USAGE", {
-      problem: "--force without a terminal needs --yes",
-      left: "nothing was touched",
-    });
+    throw new RotaError("USAGE", { problem: "--force without a terminal needs --yes", left: untouched });
   }
-  const question = force ? `past the capacity guard: type ${name} to go on: ` : "go on? [y/N] ";
-  const asker = createInterface({ input: io.keyboard, output: io.terminal });
+  const sure = force
+    ? (await answerTo(`past the capacity guard: type ${name} to go on: `, io)) === name
+    : await isYes("go on? [y/N] ", io);
+  if (!sure) throw new RotaError("REFUSED", { problem: "not confirmed", left: untouched });
+}
+
+/** False where nobody can be asked. */
+export const isYes = async (question: string, io: Io): Promise<boolean> =>
+  /^y(es)?$/i.test(await answerTo(question, io));
+
+/** What a person types; nothing after Ctrl-C, at the end of the input, or where there is no terminal. */
+async function answerTo(question: string, { keyboard, terminal }: Io): Promise<string> {
+  if (!keyboard || !terminal) return "";
+  const asker = createInterface({ input: keyboard, output: terminal });
   const stop = new AbortController();
   asker.once("close", () => stop.abort());
   asker.once("SIGINT", () => asker.close());
   const answer = await asker.question(question, { signal: stop.signal }).catch(() => "");
   asker.close();
-  if (force ? answer.trim() === name : /^y(es)?$/i.test(answer.trim())) return;
-  throw new RotaError("REFUSED", { problem: "not confirmed", left: "nothing was touched" });
+  return answer.trim();
 }

@@ -15,7 +15,7 @@ export async function deploy(args: RolloutArgs & ChangeArgs, io: Io): Promise<Ex
   checkNeeds(site.fleet, site.nodes, set);
   const variables: PlanOptions["variablesOf"] = (_, node) => variablesOf(node, set, site.fleet.name, io.env);
   const plan = { ...options(site), force: args.force === true, variablesOf: variables };
-  const again = (nodes = args.nodes): string => commandLine(wordsOf({ ...args, nodes }));
+  const again = commandLine(wordsOf(args));
   return change(
     { command: "deploy", site, args, set, travel: rotateNode, options: async () => plan, again },
     io,

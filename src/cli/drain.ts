@@ -16,7 +16,7 @@ export interface DrainArgs extends ChangeArgs {
 
 /** Out by hand: drained, settled, held. It never comes back by itself. Told again, it needs no reason again. */
 export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
-  const again = (nodes = args.nodes): string => commandLine(wordsOf({ ...args, nodes }));
+  const again = commandLine(wordsOf(args));
   const meant = readDuration("--for", args.for);
   const until = meant === undefined ? undefined : new Date(Date.now() + meant);
   const site = openSite(args, io);
@@ -34,7 +34,7 @@ export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
     if (!known || site.nodes.every(({ name }) => known.has(name))) return options;
     throw new RotaError("USAGE", {
       problem: "a drain needs a reason, for whoever finds the node out of rotation",
-      next: `${again()} --reason "disk swap"`,
+      next: `${again} --reason "disk swap"`,
     });
   };
   return change({ ...work, options: withReason }, io);

@@ -33,15 +33,17 @@ const fleetOf = (given: string, io: Io): string =>
   loadInventory(findInventory({ given, env: io.env, cwd: io.cwd }), thisMachine(io.cwd)).name;
 
 export interface ShowArgs {
+  inventory?: string | undefined;
   run: string;
   node?: string | undefined;
   json?: boolean | undefined;
 }
 
 /** @throws RotaError USAGE for a run or a node that the journal does not know */
-export async function show({ run: id, node, json }: ShowArgs, io: Io): Promise<ExitCode> {
+export async function show({ inventory, run: id, node, json }: ShowArgs, io: Io): Promise<ExitCode> {
   await using journal = await readJournal(io.env);
-  const [last] = id === "last" ? ((await journal?.runs(undefined, 1)) ?? []) : [];
+  const fleet = inventory === undefined ? undefined : fleetOf(inventory, io);
+  const [last] = id === "last" ? ((await journal?.runs(fleet, 1)) ?? []) : [];
   const run = await journal?.run(last?.run ?? id);
   if (!run) throw unknown(`no run, or more than one, is ${shown(id)}`);
   if (node !== undefined && !run.nodes.includes(node))

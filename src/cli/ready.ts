@@ -15,13 +15,12 @@ export interface ReadyArgs extends ChangeArgs {
 export async function ready(args: ReadyArgs, io: Io): Promise<ExitCode> {
   const set = readSet(args.set);
   const site = openSite(args, io);
-  const again = (rest = args.nodes): string =>
-    commandLine([
-      "ready",
-      ...rest,
-      ...(args.inventory === undefined ? [] : ["-i", args.inventory]),
-      ...args.set.flatMap((pair) => ["--set", pair]),
-    ]);
+  const again = commandLine([
+    "ready",
+    ...args.nodes,
+    ...(args.inventory === undefined ? [] : ["-i", args.inventory]),
+    ...args.set.flatMap((pair) => ["--set", pair]),
+  ]);
   const options = withLastSet(site, set, io.env, {
     nodes: site.nodes,
     part: (_, entries, absence) => partToReady(entries, absence),

@@ -17,14 +17,13 @@ export async function rotate(args: RotateArgs, io: Io): Promise<ExitCode> {
   const set = readSet(args.set);
   const site = openSite(args, io);
   const choice = { named: true, includeDown: true, includeHeld: args.includeHeld === true };
-  const again = (rest = args.nodes): string =>
-    commandLine([
-      "rotate",
-      ...rest,
-      ...(args.inventory === undefined ? [] : ["-i", args.inventory]),
-      ...args.set.flatMap((pair) => ["--set", pair]),
-      ...(args.includeHeld ? ["--include-held"] : []),
-    ]);
+  const again = commandLine([
+    "rotate",
+    ...args.nodes,
+    ...(args.inventory === undefined ? [] : ["-i", args.inventory]),
+    ...args.set.flatMap((pair) => ["--set", pair]),
+    ...(args.includeHeld ? ["--include-held"] : []),
+  ]);
   const options = withLastSet(site, set, io.env, {
     nodes: site.nodes,
     part: (_, entries, absence) => partOf(entries, absence, choice),

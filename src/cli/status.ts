@@ -5,7 +5,8 @@ import { type FleetStatus, statusLines } from "../board/status.ts";
 import type { Fleet, Node } from "../inventory/fleet.ts";
 import { readJournal } from "../journal/open.ts";
 import { entriesOfNode } from "../rotation/plan.ts";
-import type { Absence, Survey } from "../rotation/ports.ts";
+import type { Absence, Known, Survey } from "../rotation/ports.ts";
+import { sayStandings } from "../rotation/unfinished.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
@@ -22,7 +23,8 @@ export async function status(args: SiteArgs, io: Io): Promise<ExitCode> {
   ]);
   const now = new Date();
   const lease = holder && sayHolder(holder, now);
-  const seen = { ...statusOf(fleet, nodes, survey, absences), lease };
+  const unfinished = journal && !holder ? await unfinishedOf(journal, fleet.name) : [];
+  const seen = { ...statusOf(fleet, nodes, survey, absences), lease, unfinished };
   const paint = colours(createColors(io.colourOut));
   if (args.json) io.out(JSON.stringify(seen));
   else for (const line of statusLines(seen, now, paint)) io.out(line);
@@ -34,7 +36,7 @@ function statusOf(
   nodes: Node[],
   survey: Survey,
   absences: Map<string, Absence>,
-): Omit<FleetStatus, "lease"> {
+): Omit<FleetStatus, "lease" | "unfinished"> {
   const seen = fleet.pools.flatMap((pool) =>
     pool.nodes
       .filter((node) => nodes.includes(node))
@@ -51,4 +53,13 @@ function statusOf(
     backends: survey.backends,
     problems: [...survey.unread.map(({ error }) => messageOf(error)), ...seen.flatMap(({ lacks }) => lacks)],
   };
+}
+
+/** Runs whose process is gone, or that a person left. */
+async function unfinishedOf(known: Known, fleet: string): Promise<string[]> {
+  const [last] = await known.runs(fleet, 1);
+  const run = last && last.ended === undefined ? await known.run(last.run) : undefined;
+  if (!run) return [];
+  const what = `run ${run.run} (${run.command}, by ${run.by}) is not finished`;
+  return [`${what}: ${sayStandings(run)}: rota resume ${run.run}, or rota abort ${run.run}`];
 }

@@ -21,7 +21,7 @@ export interface OutputLine {
 export const nodeEnds = ["back", "as found", "out", "kept out"] as const;
 export type NodeEnd = (typeof nodeEnds)[number];
 
-export const runEnds = ["done", "failed", "interrupted", "refused"] as const;
+export const runEnds = ["done", "failed", "interrupted", "refused", "aborted"] as const;
 export type RunEnd = (typeof runEnds)[number];
 
 export const commandNames = ["deploy", "rotate", "drain", "ready"] as const;

@@ -31,13 +31,20 @@ export interface Pool {
   needs: string[];
   /** The limit of the wait for sessions to end. */
   drain: { within: number };
-  /** Commands for /bin/sh; absent means that there is nothing to do in that step. */
-  upgrade: string | undefined;
+  /** Absent means that there is nothing to do in that step. */
+  upgrade: Upgrade | undefined;
   restart: Restart;
   check: Check;
   ready: { proof: Proof };
   rollout: Rollout;
   limits: Limits;
+}
+
+/** A command for /bin/sh. */
+export interface Upgrade {
+  run: string;
+  /** Whether it may be run again where nobody knows how it ended. */
+  repeat: "ask" | "yes" | "no";
 }
 
 /** A restart is a command, proven by the process in a pid file being a new one, where the pool names it. */

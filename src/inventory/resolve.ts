@@ -48,7 +48,7 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     nodes: nodesOf(name, raw, around),
     needs: raw.needs,
     drain: { within: milliseconds(drain.within) },
-    upgrade: raw.upgrade,
+    upgrade: typeof raw.upgrade === "string" ? { run: raw.upgrade, repeat: "ask" } : raw.upgrade,
     restart: { via: restart.via, run: restart.run, pidfile: restart.proof?.pidfile },
     check: { ...check, body: check.body, within: milliseconds(check.within) },
     ready: raw.ready,

@@ -4,65 +4,21 @@
  * value at a time are in `checks.ts`; how a problem is worded is in `wording.ts`.
  */
 import * as z from "zod";
-import { durationPattern, parseDuration } from "../base/duration.ts";
-import { badName, badVariable, environmentPattern, namePattern, shown, variablePattern } from "./names.ts";
+import { badVariable, environmentPattern, shown, variablePattern } from "./names.ts";
+import {
+  duration,
+  filled,
+  filledMap,
+  name,
+  nameKey,
+  names,
+  notEmpty,
+  passable,
+  port,
+  share,
+  variableName,
+} from "./schema-parts.ts";
 import { parseSocket } from "./socket.ts";
-
-/** Node's timers turn a longer wait into none at all (2^31 milliseconds). */
-const longestWait = parseDuration("24d") ?? 0;
-
-const duration = z
-  .string({
-    error: ({ input }) => (typeof input === "number" ? `${input} has no unit; write ${input}s` : undefined),
-  })
-  .regex(durationPattern, {
-    error: ({ input }) => `${shown(input)} is not a duration; write 90s, 10m, 1.5h or 250ms`,
-  })
-  .refine((text) => !isZero(text), { error: "must be longer than 0" })
-  .refine((text) => (parseDuration(text) ?? 0) <= longestWait, { error: "is too long; 24d at most" });
-
-const isZero = (text: string): boolean => parseDuration(text) === 0;
-
-/** Text that ends up in an environment or a script, where a NUL byte can't go. */
-const passable = z
-  .string()
-  .refine((text) => !text.includes("\0"), { error: "holds a NUL character, which no command can be given" });
-
-const filled = passable.refine((text) => text.trim() !== "", { error: "is empty" }).meta({ pattern: "\\S" });
-
-/** Names that go into HAProxy's commands. */
-const name = z.string().regex(namePattern, { error: ({ input }) => badName(input) });
-/** Names that are keys are looked at in `checks.ts`, so that what stands under a bad one is still checked. */
-const nameKey = z.string().meta({ pattern: namePattern.source });
-const variableName = z.string().meta({ pattern: variablePattern.source });
-
-const names = (one: z.ZodString) =>
-  z
-    .array(one)
-    .min(1)
-    .refine((list) => new Set(list).size === list.length, { error: "names one of them twice" })
-    .meta({ uniqueItems: true });
-
-export const percentPattern = /^\d+(\.\d+)?%$/;
-
-const percent = z
-  .string()
-  .regex(percentPattern, {
-    error: ({ input }) => `${shown(input)} is neither a count nor a percent; write 2 or 25%`,
-  })
-  .refine((text) => !(Number.parseFloat(text) > 100), { error: "is more than 100%" });
-
-const filledPercent = percent.refine((text) => !(Number.parseFloat(text) <= 0), {
-  error: "0% is nobody; write a count, or a percent above 0",
-});
-
-const share = (least: number) =>
-  z.union([z.int().min(least), filledPercent], { error: "write a count or a percent, such as 2 or 25%" });
-
-const port = z.int().min(1).max(65_535);
-
-const notEmpty = { error: "is empty; name at least one" };
-const filledMap = (map: object): boolean => Object.keys(map).length > 0;
 
 const socket = z
   .string()
@@ -139,6 +95,24 @@ const drain = z.strictObject({
     .describe("When sessions are left at the limit: the node goes back as found and the rollout stops."),
 });
 
+const upgradeRun = filled.describe("Run on the node while it is out, as /bin/sh -eu.");
+
+const upgrade = z
+  .union(
+    [
+      upgradeRun,
+      z.strictObject({
+        run: upgradeRun,
+        repeat: z
+          .enum(["ask", "yes", "no"])
+          .default("ask")
+          .describe("Whether a resume may run it again where nobody knows how it ended."),
+      }),
+    ],
+    { error: "write a command, or { run: ./switch-release, repeat: yes }" },
+  )
+  .describe("What is done on the node while it is out, before the restart: a command.");
+
 const restart = z.strictObject({
   via: z.literal("command").describe("How the app is restarted: by a command of yours."),
   run: filled.describe("Run as /bin/sh -eu in the login folder. Variables are in the environment."),
@@ -209,7 +183,7 @@ const pool = z.strictObject({
     .describe("Variables that a deploy must be given with --set."),
   vars: vars.default({}).describe("Variables for commands (as environment), check.url and check.body."),
   drain: drain.prefault({}).describe("How a node stops getting requests."),
-  upgrade: filled.optional().describe("Run on the node while it is out, as /bin/sh -eu."),
+  upgrade: upgrade.optional(),
   restart: restart.describe("How the app is restarted, and what proves that it was."),
   check: check.describe("What a node itself must answer before it takes traffic again."),
   ready: ready.prefault({}).describe("What HAProxy must find before a node takes traffic again."),

@@ -19,6 +19,8 @@ interface Leases {
 
 /** A journal that is open. Every failure is told as RotaError JOURNAL. */
 export interface OpenJournal extends Known, Leases, AsyncDisposable {
+  /** Asks a run to start no other node, or lets it go on. */
+  pause(run: string, by: string | undefined): Promise<void>;
   /** Removes runs that ended before, and says how many. */
   prune(before: Date): Promise<number>;
   /** What the holder of a lease may write. */
@@ -36,7 +38,19 @@ export function journalOn(database: JournalDatabase): OpenJournal {
   return {
     ...told(readsOf(db), where),
     ...told(leases, where),
-    ...told({ prune: (before: Date) => prune(db, before) }, where),
+    ...told(
+      {
+        prune: (before: Date) => prune(db, before),
+        pause: async (run: string, by: string | undefined) => {
+          await db
+            .updateTable("runs")
+            .set({ paused: by ?? null })
+            .where("id", "=", run)
+            .execute();
+        },
+      },
+      where,
+    ),
     under: (fleet, epoch) => told(writesOf(db, fleet, epoch), where),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };

@@ -1,7 +1,16 @@
 import type { Kysely } from "kysely";
 import type { Absence, Known, RunRecord } from "../rotation/ports.ts";
 import type { Tables } from "./schema.ts";
-import { readCommand, readFound, readNodeEnd, readNodes, readRunEnd, readSet, readStep } from "./stored.ts";
+import {
+  readArgs,
+  readCommand,
+  readFound,
+  readNodeEnd,
+  readNodes,
+  readRunEnd,
+  readSet,
+  readStep,
+} from "./stored.ts";
 
 export const readsOf = (db: Kysely<Tables>): Known => ({
   absences: async (fleet) => {
@@ -34,6 +43,11 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
     const all = db.selectFrom("runs").selectAll().orderBy("started", "desc").limit(most);
     const rows = await (fleet === undefined ? all : all.where("fleet", "=", fleet)).execute();
     return rows.map(runOf);
+  },
+
+  pausedBy: async (run) => {
+    const row = await db.selectFrom("runs").select("paused").where("id", "=", run).executeTakeFirst();
+    return row?.paused ?? undefined;
   },
 
   run: async (id) => {
@@ -105,17 +119,18 @@ const runOf = (row: Tables["runs"]): RunRecord => ({
   reason: row.reason ?? undefined,
   set: readSet(row.set),
   nodes: readNodes(row.nodes),
+  args: readArgs(row.args),
   started: new Date(row.started),
   ended: dateOf(row.ended),
   outcome: row.outcome === null ? undefined : readRunEnd(row.outcome),
   message: row.message ?? undefined,
 });
 
-const stepOf = ({ node, step, started, ended, ok, why }: Tables["steps"]) => ({
+const stepOf = ({ node, step, started, ended, outcome, why }: Tables["steps"]) => ({
   node,
   step: readStep(step),
   started: new Date(started),
   ended: dateOf(ended),
-  ok: ok === null ? undefined : ok === 1,
+  ok: outcome === null ? undefined : outcome === "done",
   why: why ?? undefined,
 });

@@ -12,6 +12,10 @@ export interface Tables {
     set: string;
     /** JSON: names of the nodes that take part, in order. */
     nodes: string;
+    /** JSON: what its command was given, secrets redacted; a resume goes by it. */
+    args: string;
+    /** Who asked it to start no other node. */
+    paused: string | null;
     started: string;
     ended: string | null;
     /** null: unfinished. */
@@ -24,8 +28,8 @@ export interface Tables {
     step: string;
     started: string;
     ended: string | null;
-    /** 1 done, 0 failed, null: begun, and nobody knows how it ended. */
-    ok: number | null;
+    /** null: begun, and nobody knows how it ended. */
+    outcome: "done" | "failed" | null;
     why: string | null;
   };
   /** What a command printed, secrets redacted, in pieces. */
@@ -73,6 +77,8 @@ export const migrations: Record<string, Migration> = {
         .addColumn("reason", "text")
         .addColumn("set", "text", (c) => c.notNull())
         .addColumn("nodes", "text", (c) => c.notNull())
+        .addColumn("args", "text", (c) => c.notNull())
+        .addColumn("paused", "text")
         .addColumn("started", "text", (c) => c.notNull())
         .addColumn("ended", "text")
         .addColumn("outcome", "text")
@@ -85,7 +91,7 @@ export const migrations: Record<string, Migration> = {
         .addColumn("step", "text", (c) => c.notNull())
         .addColumn("started", "text", (c) => c.notNull())
         .addColumn("ended", "text")
-        .addColumn("ok", "integer")
+        .addColumn("outcome", "text")
         .addColumn("why", "text")
         .addPrimaryKeyConstraint("steps_key", ["run", "node", "step"])
         .execute();

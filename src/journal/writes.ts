@@ -4,6 +4,9 @@ import { RotaError } from "../base/errors.ts";
 import type { Absence, Journal } from "../rotation/ports.ts";
 import type { Tables } from "./schema.ts";
 
+/** A step that is done again, after a resume, takes the place of the try before. */
+const stepKey = ["run", "node", "step"];
+
 /** Each write is one statement: it is there whole or not at all, and only while the lease has this epoch. */
 export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Journal {
   const lease = db.selectFrom("leases").where((eb) => eb.and({ fleet, epoch }));
@@ -29,7 +32,7 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
   }
 
   return {
-    async begin({ command, fleet: of, by, reason, set, nodes }) {
+    async begin({ command, fleet: of, by, reason, set, nodes, args }) {
       const id = randomBytes(3).toString("hex");
       await insert("runs", {
         id,
@@ -39,15 +42,25 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
         reason: reason ?? null,
         set: JSON.stringify(set),
         nodes: JSON.stringify(nodes),
+        args: JSON.stringify(args),
         started: now(),
       });
       return id;
     },
-    stepStarted: (run, node, step) => insert("steps", { run, node, step, started: now() }),
-    async stepEnded(run, node, step, ok, why) {
+    async resumed(run) {
+      const { numUpdatedRows } = await db
+        .updateTable("runs")
+        .set({ ended: null, outcome: null, message: null, paused: null })
+        .where((eb) => eb.and([eb("id", "=", run), eb.exists(lease.select("epoch"))]))
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n) throw lost(fleet);
+    },
+    stepStarted: (run, node, step) =>
+      insert("steps", { run, node, step, started: now(), ended: null, outcome: null, why: null }, stepKey),
+    async stepEnded(run, node, step, end, why) {
       const { numUpdatedRows } = await db
         .updateTable("steps")
-        .set({ ended: now(), ok: ok ? 1 : 0, why: why ?? null })
+        .set({ ended: now(), outcome: end === "unknown" ? null : end, why: why ?? null })
         .where((eb) => eb.and([eb.and({ run, node, step }), eb.exists(lease.select("epoch"))]))
         .executeTakeFirst();
       if (numUpdatedRows === 0n) throw lost(fleet);
@@ -63,7 +76,7 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
       if (numDeletedRows === 0n && !(await lease.select("epoch").executeTakeFirst())) throw lost(fleet);
     },
     nodeEnded: (run, node, outcome, why) =>
-      insert("trips", { run, node, ended: now(), outcome, why: why ?? null }),
+      insert("trips", { run, node, ended: now(), outcome, why: why ?? null }, ["run", "node"]),
     async end(run, outcome, message) {
       const { numUpdatedRows } = await db
         .updateTable("runs")

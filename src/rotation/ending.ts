@@ -4,11 +4,18 @@ import type { NodeEnd } from "../events/events.ts";
 import type { RolloutEnd, TripEnd } from "./rollout.ts";
 import { type Trip, nameOf } from "./world.ts";
 
-/** The command once more, as a person can paste it: for these nodes, or for all that it named. */
-export type Again = (nodes?: string[]) => string;
+/** Commands for the rest, as a person can paste them. */
+export interface GoOn {
+  /** The run goes on. */
+  resume: string;
+  /** The run goes on, and the node that failed is tried again. */
+  retry: string;
+  /** The command itself, from its beginning. */
+  again: string;
+}
 
 /** The first failure, told with how everything was left; undefined where none failed. */
-export function failureOf({ ended, notStarted }: RolloutEnd, again: Again): RotaError | undefined {
+export function failureOf({ ended, notStarted }: RolloutEnd, goOn: GoOn): RotaError | undefined {
   const failed = ended.filter(({ failure }) => failure !== undefined);
   const [first] = failed;
   if (!first) return undefined;
@@ -18,31 +25,35 @@ export function failureOf({ ended, notStarted }: RolloutEnd, again: Again): Rota
   return new RotaError(code, {
     problem: failed.map(sayFailure).join("\n"),
     left: sayLeft(ended, notStarted),
-    next: advice + again(restOf({ ended, notStarted })),
+    next:
+      advice +
+      (ended.every(({ trip }) => trip.reached === "untouched") ? goOn.again : nextAfter(failed, goOn)),
     cause,
   });
 }
 
 /** A run that a person stopped before every node had its turn. */
-export function interruptionOf({ ended, notStarted }: RolloutEnd, again: Again): RotaError | undefined {
+export function interruptionOf({ ended, notStarted }: RolloutEnd, goOn: GoOn): RotaError | undefined {
   if (notStarted.length === 0) return undefined;
   return new RotaError("INTERRUPTED", {
     problem: `stopped as asked, after ${ended.length} of ${ended.length + notStarted.length} nodes`,
     left: sayLeft(ended, notStarted),
-    next: `for the rest: ${again(restOf({ ended, notStarted }))}`,
+    next: `${goOn.resume}, which does the rest`,
   });
 }
 
-/** More would not be read, and not be pasted. */
-const mostInCommand = 20;
-
-/** What is still to be done; undefined for all of it, which is right too, and only more than is needed. */
-function restOf({ ended, notStarted }: RolloutEnd): string[] | undefined {
-  const failed = ended.filter(({ failure }) => failure !== undefined);
-  if (failed.length === ended.length) return undefined;
-  const rest = [...failed.map(({ trip }) => trip), ...notStarted].map(nameOf);
-  return rest.length > mostInCommand ? undefined : rest;
+/** Where a node was left out, it is for a person to say whether it is tried again. */
+function nextAfter(failed: TripEnd[], { resume, retry }: GoOn): string {
+  const out = failed
+    .filter(({ end, failure }) => end === "out" && !isInterruption(failure))
+    .map(({ trip }) => nameOf(trip));
+  if (out.length === 0) return resume;
+  const skip = out.map((name) => `--skip ${name}`).join(" ");
+  return `${retry}, once ${listed(out)} can be well; or ${resume} ${skip}`;
 }
+
+const isInterruption = (failure: unknown): boolean =>
+  failure instanceof RotaError && failure.code === "INTERRUPTED";
 
 function sayFailure({ trip, failure }: TripEnd): string {
   const said = `${nameOf(trip)}: ${messageOf(failure)}`;

@@ -1,5 +1,6 @@
 /** What a run will do, before anything is touched: who, in which order, and who serves meanwhile. Pure. */
 import { RotaError } from "../base/errors.ts";
+import type { StepName } from "../events/events.ts";
 import { redactor } from "../base/redact.ts";
 import type { Fleet, Node, Pool, Share } from "../inventory/fleet.ts";
 import { type Batch, inBatches } from "./batches.ts";
@@ -20,6 +21,8 @@ export interface PlanOptions {
   maxFailures?: number | undefined;
   /** Past the capacity guard. */
   force: boolean;
+  /** Steps of a node that an earlier try has done for good. */
+  done?: ((node: Node) => ReadonlySet<StepName>) | undefined;
   variablesOf: (pool: Pool, node: Node) => { variables: Record<string, string>; secrets: string[] };
 }
 
@@ -138,7 +141,7 @@ interface Start {
 function startTrip(
   { pool, node, entries, absence }: Start,
   part: TakesPart,
-  { errand, variablesOf }: PlanOptions,
+  { errand, variablesOf, done }: PlanOptions,
 ): Trip {
   const { variables, secrets } = variablesOf(pool, node);
   return {
@@ -153,7 +156,8 @@ function startTrip(
     hold: errand.hold,
     hostNeeded: errand.hostNeeded,
     variables,
-    upgrade: errand.upgrade ? pool.upgrade : undefined,
+    done: done?.(node) ?? new Set(),
+    upgrade: errand.upgrade ? pool.upgrade?.run : undefined,
     reached: "untouched",
     process: undefined,
     outSince: undefined,

@@ -144,13 +144,18 @@ export interface RunStart {
   set: Record<string, string>;
   /** Names, in order. */
   nodes: string[];
+  /** What the command was given: a resume goes by it. */
+  args: Record<string, unknown>;
 }
 
 /** Where runs are recorded, before and after each act. @throws RotaError JOURNAL, LEASE_LOST */
 export interface Journal {
   begin(start: RunStart): Promise<string>;
+  /** Goes on with a run that had ended, or whose process is gone. */
+  resumed(run: string): Promise<void>;
   stepStarted(run: string, node: string, step: StepName): Promise<void>;
-  stepEnded(run: string, node: string, step: StepName, ok: boolean, why?: string): Promise<void>;
+  /** `unknown` where nobody knows whether it was done: a resume must find out. */
+  stepEnded(run: string, node: string, step: StepName, end: Outcome["kind"], why?: string): Promise<void>;
   /** What a command printed, secrets redacted. */
   printed(run: string, node: string, step: StepName, text: string): Promise<void>;
   /** Written before the act that takes the node out. */
@@ -171,6 +176,8 @@ export interface Known {
   lastRotations(fleet: string): Promise<number[]>;
   /** Runs, the newest first; of one fleet, or of all. */
   runs(fleet: string | undefined, most: number): Promise<RunRecord[]>;
+  /** Who asked this run to start no other node, if so. */
+  pausedBy(run: string): Promise<string | undefined>;
   /** One run by its id, or by the beginning of it; undefined unless exactly one begins so. */
   run(id: string): Promise<WholeRun | undefined>;
 }

@@ -1,5 +1,5 @@
 import PQueue from "p-queue";
-import { messageOf } from "../base/errors.ts";
+import { RotaError, messageOf } from "../base/errors.ts";
 import type { NodeEnd } from "../events/events.ts";
 import { afterFailure, endOf } from "./failure.ts";
 import { rotateNode } from "./node.ts";
@@ -46,6 +46,7 @@ async function rollOutPool(
 ): Promise<TripEnd[]> {
   const ended: TripEnd[] = [];
   for (const [i, { trips }] of batches.entries()) {
+    await world.untilWanted();
     if (enough(ended)) break;
     const nodes = trips.map(nameOf);
     world.emit({ type: "batch started", pool: pool.name, batch: i + 1, of: batches.length, nodes });
@@ -75,10 +76,14 @@ async function travelOne(trip: Trip, world: World, travel: Travel): Promise<Trip
   const outMs = trip.outSince === undefined ? 0 : now - trip.outSince;
   const why = failure === undefined ? {} : { why: messageOf(failure) };
   world.emit({ type: "node ended", node: nameOf(trip), end, ms: now - started, outMs, ...why });
-  // A journal that can't be written must not hide how the other nodes of the batch ended: it is a failure like others.
-  const unwritten = await world.journal
-    .nodeEnded(world.run, nameOf(trip), end, why.why)
-    .catch((thrown: unknown) => thrown);
+  // A journal that can't be written must not hide how the other nodes of the batch ended.
+  const unwritten = await writeEnd(trip, end, failure, world).catch((thrown: unknown) => thrown);
   world.hosts.close(trip.node);
   return { trip, end, failure: failure ?? unwritten };
+}
+
+/** A trip that was stopped in the middle has no end: a resume goes on with it. */
+async function writeEnd(trip: Trip, end: NodeEnd, failure: unknown, { journal, run }: World): Promise<void> {
+  if (failure instanceof RotaError && failure.code === "INTERRUPTED" && end === "out") return;
+  await journal.nodeEnded(run, nameOf(trip), end, failure === undefined ? undefined : messageOf(failure));
 }

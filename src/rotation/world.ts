@@ -26,6 +26,8 @@ export interface World {
   leaving: PQueue;
   /** Past the capacity guard; a person said so. */
   force: boolean;
+  /** Waits while the run is paused; asked before each batch. */
+  untilWanted: () => Promise<void>;
 }
 
 /** Why a node takes part: it serves; checks fail on it; our own run left it out; a person keeps it out. */
@@ -56,6 +58,8 @@ export interface Trip {
   absence: Absence | undefined;
   /** Variables of the node's commands and of its check. */
   variables: Record<string, string>;
+  /** Steps that an earlier try of the same run has done for good: they are not done again. */
+  done: ReadonlySet<StepName>;
   /** The upgrade's commands; absent for a rotation without one. */
   upgrade: string | undefined;
   /** How far it came: this decides how it may be left when something fails. `tried`: a return by hand, unproven. */
@@ -72,6 +76,10 @@ export interface Trip {
   redact: Redact;
 }
 
+/** Stopped, or cut off, in the middle: what was begun may have been done. */
+export const isUnknown = (thrown: unknown): boolean =>
+  thrown instanceof RotaError && ["INTERRUPTED", "COMMAND_UNKNOWN", "LEASE_LOST"].includes(thrown.code);
+
 /**
  * One step of one node: in the journal before and after, told as events, its failure named.
  * Nothing is begun once a person asked to stop now.
@@ -84,6 +92,10 @@ export async function step(
 ): Promise<void> {
   const node = trip.node.name;
   if (now.aborted) throw new RotaError("INTERRUPTED", { problem: `stopped before ${name}` });
+  if (trip.done.has(name)) {
+    trip.reached = "changed";
+    return emit({ type: "notice", node, text: `${node}: ${name} was done before; not done again` });
+  }
   await journal.stepStarted(run, node, name);
   emit({ type: "step started", node, step: name });
   const started = clock.now();
@@ -92,12 +104,14 @@ export async function step(
   } catch (thrown) {
     const why = messageOf(thrown);
     emit({ type: "step ended", node, step: name, ok: false, ms: clock.now() - started, why });
-    await journal.stepEnded(run, node, name, false, why).catch((unwritten: unknown) => {
-      // It must not hide why the step failed.
-      emit({ type: "notice", node, text: `the journal does not know that: ${messageOf(unwritten)}` });
-    });
+    await journal
+      .stepEnded(run, node, name, isUnknown(thrown) ? "unknown" : "failed", why)
+      .catch((unwritten: unknown) => {
+        // It must not hide why the step failed.
+        emit({ type: "notice", node, text: `the journal does not know that: ${messageOf(unwritten)}` });
+      });
     throw thrown;
   }
-  await journal.stepEnded(run, node, name, true);
+  await journal.stepEnded(run, node, name, "done");
   emit({ type: "step ended", node, step: name, ok: true, ms: clock.now() - started });
 }

@@ -134,12 +134,14 @@ test("status is a table of nodes and balancers, and says first which node should
     ],
     backends: [{ balancer: "lb1", backend: "app", servers: 3, serving: 2, absent: [] }],
     lease: "ann@here (pid 7 on laptop), rota deploy, for 3s",
+    unfinished: ["run 7f3a1c (deploy, by ann@here) is not finished: 1 done; web2 was at restart"],
     problems: ["lb2: nothing listens at /run/lb2.sock; is HAProxy running?"],
   };
   expect(statusLines(status, new Date(began))).toEqual([
     "! web2 should be out and is IN ROTATION: rota drain web2, or rota ready web2 if it is well",
     "! lb2: nothing listens at /run/lb2.sock; is HAProxy running?",
     "shop: lb1/app 2 of 3 serving",
+    "run 7f3a1c (deploy, by ann@here) is not finished: 1 done; web2 was at restart",
     "being changed by ann@here (pid 7 on laptop), rota deploy, for 3s",
     "",
     "node  lb1/app",

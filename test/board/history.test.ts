@@ -28,6 +28,7 @@ const run: WholeRun = {
   reason: "new logo",
   set: { RELEASE: "42" },
   nodes: ["web1", "web2", "web3"],
+  args: {},
   started: at(0),
   ended: undefined,
   outcome: undefined,

@@ -28,7 +28,21 @@ async function rota(
   return { code, ...said };
 }
 
-const commands = ["deploy", "plan", "status", "drain", "ready", "rotate", "runs", "show", "prune", "unlock"];
+const commands = [
+  "deploy",
+  "plan",
+  "status",
+  "drain",
+  "ready",
+  "rotate",
+  "resume",
+  "abort",
+  "pause",
+  "runs",
+  "show",
+  "prune",
+  "unlock",
+];
 
 test("help lists every command, with examples", async () => {
   const { code, out, err } = await rota(["--help"]);

@@ -148,6 +148,7 @@ function writesOn(open: OpenJournal): Journal {
   };
   return {
     begin: (start) => held((journal) => journal.begin(start)),
+    resumed: (...args) => held((journal) => journal.resumed(...args)),
     stepStarted: (...args) => held((journal) => journal.stepStarted(...args)),
     stepEnded: (...args) => held((journal) => journal.stepEnded(...args)),
     printed: (...args) => held((journal) => journal.printed(...args)),

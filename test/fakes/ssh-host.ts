@@ -40,6 +40,8 @@ export interface FakeHost extends AsyncDisposable {
   node(name: string): Node;
   /** Cuts the connection while a script that matches is running. The script itself goes on. */
   dieDuring(pattern: RegExp): void;
+  /** Makes an empty file in the login folder. */
+  write(name: string): Promise<void>;
   /** Cuts all connections. */
   cut(): void;
   /** Neither reads nor answers from now on, and keeps every connection open. */
@@ -137,6 +139,7 @@ export async function fakeHost(options: FakeHostOptions = {}): Promise<FakeHost>
       vars: {},
     }),
     dieDuring: (pattern) => void (deadly = pattern),
+    write: (name) => writeFile(join(folder, name), ""),
     cut: () => sockets.forEach((socket) => socket.destroy()),
     freeze() {
       frozen = true;

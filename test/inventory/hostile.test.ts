@@ -28,7 +28,7 @@ describe("what is nested too deeply is told before the parser meets it:", () => 
 test("many brackets that are closed, and brackets in texts and comments, are not deep", () => {
   const script = `    upgrade: |\n${"      [ -e x ] && { [[ $A\n".repeat(100)}`;
   const comments = "# [{[{\n".repeat(100);
-  expect(fleetOf(comments + withPool(script)).pools[0]?.upgrade).toContain("[[ $A");
+  expect(fleetOf(comments + withPool(script)).pools[0]?.upgrade?.run).toContain("[[ $A");
   const body = `    check: { url: 'http://{host}/', body: '${"[".repeat(200)}' }\n`;
   expect(fleetOf(withPool("").replace(/ {4}check.*\n/, body)).pools[0]?.check.body).toHaveLength(200);
 });

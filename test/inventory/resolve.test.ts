@@ -71,7 +71,7 @@ test("what the file says is kept", () => {
     backends: ["app", "app_admin"],
     needs: ["RELEASE"],
     drain: { within: 5_400_000 },
-    upgrade: "./fetch\n./switch\n",
+    upgrade: { run: "./fetch\n./switch\n", repeat: "ask" },
     ready: { proof: "check" },
     rollout: { batch: { percent: 12.5 }, minServing: { count: 0 }, maxFailures: 2 },
     limits: { connect: 500, command: 86_400_000, ready: 120_000, capacity: 180_000 },

@@ -66,6 +66,7 @@ const start: RunStart = {
   reason: "new logo",
   set: { RELEASE: "42" },
   nodes: ["web1"],
+  args: { nodes: [], set: ["RELEASE=42"], includeDown: true },
 };
 
 const absenceOf = (node: string, run: string): Absence => ({
@@ -115,9 +116,11 @@ describe.each([
       const run = await journal.writes.begin(start);
       await journal.writes.stepStarted(run, "web1", "drain");
       const rows = () => tables(env, (db) => db.selectFrom("steps").selectAll().execute());
-      expect(await rows()).toMatchObject([{ node: "web1", step: "drain", ok: null, why: null }]);
-      await journal.writes.stepEnded(run, "web1", "drain", false, "no capacity");
-      expect(await rows()).toMatchObject([{ node: "web1", step: "drain", ok: 0, why: "no capacity" }]);
+      expect(await rows()).toMatchObject([{ node: "web1", step: "drain", outcome: null, why: null }]);
+      await journal.writes.stepEnded(run, "web1", "drain", "failed", "no capacity");
+      expect(await rows()).toMatchObject([
+        { node: "web1", step: "drain", outcome: "failed", why: "no capacity" },
+      ]);
     }));
 
   test("a run's row says who, what, why, and how it ended", () =>
@@ -171,7 +174,7 @@ describe.each([
       const run = await writes.begin(start);
       await writes.stepStarted(run, "web1", "upgrade");
       await writes.printed(run, "web1", "upgrade", "one\ntwo");
-      await writes.stepEnded(run, "web1", "upgrade", false, "exit code 3");
+      await writes.stepEnded(run, "web1", "upgrade", "failed", "exit code 3");
       await writes.nodeEnded(run, "web1", "out", "exit code 3");
       await writes.end(run, "failed", "web1: exit code 3");
       const later = await writes.begin({ ...start, reason: undefined });

@@ -8,4 +8,4 @@ const taken = await journal.take({ fleet, by, command: "deploy", reason: undefin
 if ("epoch" in taken)
   await journal
     .under(fleet, taken.epoch)
-    .begin({ command: "deploy", fleet, by, reason: undefined, set: {}, nodes: [] });
+    .begin({ command: "deploy", fleet, by, reason: undefined, set: {}, nodes: [], args: {} });

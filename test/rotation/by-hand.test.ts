@@ -62,7 +62,7 @@ test.concurrent("a drain whose sessions do not end goes back as found and holds 
   const { code, err } = await drain(site, "web1");
   expect(code).toBe(1);
   expect(err).toContain("left:  web1 is as it was found");
-  expect(err).toMatch(/next: {2}rota drain web1 -i \S+ --reason 'disk swap'$/);
+  expect(err).toMatch(/next: {2}rota resume \w+ -i \S+$/);
   expect(site.stateOf("web1")).toBe("ready");
   expect(await absencesOf(site)).toEqual(new Map());
 });

@@ -98,7 +98,7 @@ test.concurrent("after limits.capacity it gives up, and says whose lack it is", 
     "web2: waited 300ms for capacity to take web2 out: lb2/app: 2 of 3 serve, 2 must stay (out: web3 DOWN",
   );
   expect(err).toContain("left:  web1 is back in rotation; web2 is as it was found");
-  expect(err).toMatch(/next: {2}rota deploy web2 -i \S+ --set RELEASE=2$/m);
+  expect(err).toMatch(/next: {2}rota resume \w+ -i \S+$/m);
   expect(site.told("web2")).toEqual([]);
 });
 

@@ -154,7 +154,9 @@ function expectProven(site: FakeSite, events: Event[]): void {
 /** What failed is told with what to do, and nobody else was touched. */
 function expectSaid(site: FakeSite, { err, events }: Said): void {
   expect(err).toMatch(/^rota: web1: .*\S/m);
-  expect(err).toMatch(/\n {2}left: {2}web1 is .*; web2 was not touched\n {2}next: {2}.*rota deploy -i /);
+  expect(err).toMatch(
+    /\n {2}left: {2}web1 is .*; web2 was not touched\n {2}next: {2}.*rota (resume \w+|deploy) -i /,
+  );
   expect(site.told("web2")).toEqual([]);
   expect(site.host("web2").commands).toEqual([]);
   expect(events.at(-1)).toMatchObject({ type: "run ended" });

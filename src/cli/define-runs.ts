@@ -1,0 +1,79 @@
+/** What is done with runs, and with the lease. */
+import type { Io } from "./io.ts";
+import { type DefineCommand, type Ends, collect, examples, graceHelp, waitHelp } from "./define.ts";
+
+export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
+  command("resume [run]", "go on with a run: half-done nodes first, then the rest")
+    .option("--retry", "try the nodes that failed again")
+    .option("--skip <node>", "leave this node (or glob, or @pool) out; again for more", collect, [])
+    .option("--reason <text>", "why, for the journal")
+    .option("--wait <duration>", waitHelp)
+    .option("--grace <duration>", graceHelp)
+    .option("-y, --yes", "don't ask")
+    .option("--json", "the events as NDJSON on stdout")
+    .addHelpText(
+      "after",
+      examples(
+        ["rota resume", "the last run of the fleet, also one that is paused"],
+        ["rota resume 7f3a --retry", "the node that failed is tried again"],
+        ["rota resume 7f3a --skip web3", "or left as it is"],
+      ),
+    )
+    .action(async (run, options) =>
+      ends(await (await import("./resume.ts")).resume({ ...options, run }, io)),
+    );
+
+  command("abort [run]", "close a run: what is proven stays in, what it took out stays out, held")
+    .option("--reason <text>", "why, for the journal")
+    .option("--wait <duration>", waitHelp)
+    .option("-y, --yes", "don't ask")
+    .option("--json", "as JSON")
+    .addHelpText("after", examples(["rota abort", "the last run of the fleet"]))
+    .action(async (run, options) => ends(await (await import("./abort.ts")).abort({ ...options, run }, io)));
+
+  command("pause", "the run under way starts no other node until it is resumed")
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      examples(["rota pause", "from another terminal"], ["rota resume", "and it goes on"]),
+    )
+    .action(async (options) => ends(await (await import("./pause.ts")).pause(options, io)));
+
+  command("runs", "the history: who did what, when, why, and how it ended")
+    .option("--limit <N>", "so many, the newest first (20)")
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      examples(["rota runs", "of every fleet in the journal"], ["rota runs -i shop.yml", "of one"]),
+    )
+    .action(async (options) => ends(await (await import("./history.ts")).runs(options, io)));
+
+  command(
+    "show <run> [node]",
+    "one run with the time of each step; one node of it with the output of its commands",
+  )
+    .option("--json", "as JSON")
+    .addHelpText(
+      "after",
+      examples(
+        ["rota show last", "the last run"],
+        ["rota show 7f3a", "the run whose id begins so"],
+        ["rota show last web3", "one node, and all that its commands printed"],
+      ),
+    )
+    .action(async (run, node, options) =>
+      ends(await (await import("./history.ts")).show({ ...options, run, node }, io)),
+    );
+
+  command("prune", "remove old runs from the journal, but for what somebody may still need")
+    .requiredOption("--older-than <duration>", "runs that ended longer ago: 90d")
+    .option("--json", "as JSON")
+    .addHelpText("after", examples(["rota prune --older-than 90d", "last good deploys and open runs stay"]))
+    .action(async (options) => ends(await (await import("./prune.ts")).prune(options, io)));
+
+  command("unlock", "end the lease of a fleet by hand, after showing whose it is")
+    .option("-y, --yes", "don't ask")
+    .option("--json", "as JSON")
+    .addHelpText("after", examples(["rota unlock", "only if its holder is gone for good"]))
+    .action(async (options) => ends(await (await import("./unlock.ts")).unlock(options, io)));
+}

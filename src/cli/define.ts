@@ -1,0 +1,33 @@
+/** What the definitions of commands have in common. */
+import type { Command } from "@commander-js/extra-typings";
+import type { ExitCode } from "./exit.ts";
+
+/** Defines a command that works on an inventory. */
+export const commandsOf =
+  (rota: Command) =>
+  <const Usage extends string>(usage: Usage, description: string) =>
+    rota
+      .command(usage)
+      .description(description)
+      .option(
+        "-i, --inventory <file>",
+        "the inventory; else $ROTA_INVENTORY, else the only inventories/*.yml",
+      )
+      .helpOption("-h, --help", "print this help");
+
+export type DefineCommand = ReturnType<typeof commandsOf>;
+
+/** Told with what a command came to. */
+export type Ends = (code: ExitCode) => void;
+
+/** For options that are given once more for each value. */
+export const collect = (word: string, before: string[]): string[] => [...before, word];
+
+export const graceHelp =
+  "after a signal: stop at the next safe point when this is over, for CI systems that kill soon (8s)";
+export const waitHelp = "where somebody else changes the fleet: wait so long for them (10m)";
+
+export function examples(...lines: [command: string, what: string][]): string {
+  const width = Math.max(...lines.map(([line]) => line.length));
+  return `\nExamples:\n${lines.map(([line, what]) => `  ${line.padEnd(width)}  ${what}`).join("\n")}`;
+}

@@ -1,0 +1,133 @@
+import * as z from "zod";
+import { RotaError } from "../base/errors.ts";
+import type { StepName } from "../events/events.ts";
+import { findInventory } from "../inventory/find.ts";
+import type { Fleet } from "../inventory/fleet.ts";
+import { thisMachine } from "../inventory/here.ts";
+import { loadInventory } from "../inventory/load.ts";
+import { selectNodes } from "../inventory/select.ts";
+import type { OpenJournal } from "../journal/journal.ts";
+import { openJournal } from "../journal/open.ts";
+import type { WholeRun } from "../rotation/ports.ts";
+import { doneSteps, isUpgradeUnknown, standingsOf } from "../rotation/unfinished.ts";
+import type { ChangeArgs } from "./change.ts";
+import { isYes } from "./confirm.ts";
+import { Exit, type ExitCode } from "./exit.ts";
+import { findOpenRun } from "./find-run.ts";
+import type { Io } from "./io.ts";
+import { takeLease } from "./lease.ts";
+import { untouched } from "./refuse.ts";
+import { stopOnSignals } from "./signals.ts";
+import { whoIsThis } from "./site.ts";
+import { commandLine } from "./words.ts";
+
+export interface ResumeArgs extends Omit<ChangeArgs, "nodes" | "resume"> {
+  run?: string | undefined;
+  retry?: boolean | undefined;
+  skip: string[];
+}
+
+/** What the journal has of a command line. */
+const storedArgs = z.object({
+  nodes: z.array(z.string()),
+  set: z.array(z.string()).default([]),
+  skip: z.array(z.string()).default([]),
+  batch: z.string().optional(),
+  minServing: z.string().optional(),
+  maxFailures: z.string().optional(),
+  includeDown: z.boolean().optional(),
+  includeHeld: z.boolean().optional(),
+  force: z.boolean().optional(),
+  reason: z.string().optional(),
+  for: z.string().optional(),
+});
+
+/** Goes on with a run: half-done nodes first, then the rest; what is done is not done again. */
+export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
+  const file = findInventory({ given: args.inventory, env: io.env, cwd: io.cwd });
+  const fleet = loadInventory(file, thisMachine(io.cwd));
+  await using journal = await openJournal(io.env);
+  const run = await findOpenRun(journal, fleet.name, args.run);
+  if (await letGoOn(journal, run)) {
+    io.out(`run ${run.run} goes on where it runs`);
+    return Exit.ok;
+  }
+  const { nodes, failed } = nodesLeft(run, fleet, args);
+  if (nodes.length === 0) return await close(journal, run, args, io);
+  const stored = storedArgs.parse(run.args);
+  const done = await stepsDone(run, fleet, nodes, failed, args, io);
+  const { run: _, retry: __, ...given } = args;
+  const words = { ...stored, ...given, reason: args.reason ?? stored.reason, nodes, skip: [] };
+  const again = { ...words, force: stored.force, resume: { run: run.run, done } };
+  switch (run.command) {
+    case "deploy":
+      return await (await import("./deploy.ts")).deploy(again, io);
+    case "rotate":
+      return await (await import("./rotate.ts")).rotate(again, io);
+    case "drain":
+      return await (await import("./drain.ts")).drain(again, io);
+    case "ready":
+      return await (await import("./ready.ts")).ready(again, io);
+  }
+}
+
+/** A run that is paused and lives goes on by itself, where it runs. */
+async function letGoOn(journal: OpenJournal, { run, fleet, ended }: WholeRun): Promise<boolean> {
+  if (ended !== undefined || !(await journal.holderOf(fleet)) || !(await journal.pausedBy(run))) return false;
+  await journal.pause(run, undefined);
+  return true;
+}
+
+/** @throws RotaError USAGE where a node failed and nobody said what is to be done with it */
+function nodesLeft(run: WholeRun, fleet: Fleet, args: ResumeArgs): { nodes: string[]; failed: Set<string> } {
+  const standings = standingsOf(run);
+  const skipped = new Set(args.skip.length > 0 ? selectNodes(fleet, args.skip).map(({ name }) => name) : []);
+  const failed = standings.failed.filter((node) => !skipped.has(node));
+  if (failed.length > 0 && !args.retry) {
+    const words = ["resume", run.run, ...(args.inventory === undefined ? [] : ["-i", args.inventory])];
+    const skip = failed.flatMap((node) => ["--skip", node]);
+    throw new RotaError("USAGE", {
+      problem: `${failed.join(", ")} failed in run ${run.run}: is it to be tried again, or left out?`,
+      left: untouched,
+      next: `${commandLine([...words, "--retry"])}, or ${commandLine([...words, ...skip])}`,
+    });
+  }
+  const left = [...standings.halfDone, ...failed, ...standings.rest].filter((node) => !skipped.has(node));
+  const known = new Set(fleet.pools.flatMap(({ nodes }) => nodes.map(({ name }) => name)));
+  return { nodes: left.filter((node) => known.has(node)), failed: new Set(failed) };
+}
+
+/** @throws RotaError USAGE where an upgrade may have been done, and nobody says whether it may be repeated */
+async function stepsDone(
+  run: WholeRun,
+  fleet: Fleet,
+  nodes: string[],
+  failed: Set<string>,
+  { retry, yes }: ResumeArgs,
+  io: Io,
+): Promise<Map<string, Set<StepName>>> {
+  for (const { upgrade, nodes: ofPool } of fleet.pools) {
+    const unknown = ofPool.filter(({ name }) => nodes.includes(name) && isUpgradeUnknown(run, name));
+    const [first] = unknown;
+    if (!first || !upgrade || upgrade.repeat === "yes" || retry) continue;
+    const names = unknown.map(({ name }) => name).join(", ");
+    const problem = `nobody knows whether the upgrade of ${names} was done`;
+    if (upgrade.repeat === "ask" && !yes && (await isYes(`${problem}; run it again? [y/N] `, io))) continue;
+    throw new RotaError("USAGE", {
+      problem: `${problem}, and the inventory does not say that it may be repeated (upgrade.repeat)`,
+      left: untouched,
+      next: `rota resume ${run.run} --retry, which runs it again; or with --skip ${first.name}`,
+    });
+  }
+  return new Map(nodes.map((node) => [node, doneSteps(run, node, failed.has(node))]));
+}
+
+/** Every node is done or skipped: the run only has to be told so. */
+async function close(journal: OpenJournal, run: WholeRun, args: ResumeArgs, io: Io): Promise<ExitCode> {
+  using stop = stopOnSignals();
+  const wanted = { fleet: run.fleet, by: whoIsThis(io.env), command: "resume", reason: args.reason, wait: 0 };
+  await using lease = await takeLease(journal, wanted, stop, io);
+  await lease.journal.end(run.run, "done");
+  io.out(`nothing was left to do; run ${run.run} is done`);
+  return Exit.ok;
+}

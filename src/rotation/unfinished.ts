@@ -1,0 +1,53 @@
+/** Where the nodes of a run stand that goes on. Pure: from what the journal has of it. */
+import type { StepName } from "../events/events.ts";
+import type { WholeRun } from "./ports.ts";
+
+export interface Standings {
+  /** Back, or left as they were wanted: nothing is to be done any more. */
+  done: string[];
+  /** Out of rotation, because something failed. */
+  failed: string[];
+  /** Begun, and cut off. */
+  halfDone: string[];
+  /** Their turn did not come, or they went back as found. */
+  rest: string[];
+}
+
+export function standingsOf({ nodes, trips, steps }: WholeRun): Standings {
+  const standings: Standings = { done: [], failed: [], halfDone: [], rest: [] };
+  for (const node of nodes) {
+    const trip = trips.find((one) => one.node === node);
+    if (trip?.outcome === "out") standings.failed.push(node);
+    else if (trip && !(trip.outcome === "as found" && trip.why !== undefined)) standings.done.push(node);
+    else if (!trip && steps.some((step) => step.node === node)) standings.halfDone.push(node);
+    else standings.rest.push(node);
+  }
+  return standings;
+}
+
+/**
+ * Steps that are not done again. A node that failed is restarted again also where the restart was done: a person
+ * asked for another try.
+ */
+export function doneSteps({ steps }: WholeRun, node: string, failed: boolean): Set<StepName> {
+  const lasting: StepName[] = failed ? ["upgrade"] : ["upgrade", "restart"];
+  const done = steps.filter((step) => step.node === node && step.ok === true).map(({ step }) => step);
+  return new Set(lasting.filter((step) => done.includes(step)));
+}
+
+/** An upgrade was begun, and nobody knows how it ended. */
+export const isUpgradeUnknown = ({ steps }: WholeRun, node: string): boolean =>
+  steps.some((step) => step.node === node && step.step === "upgrade" && step.ok === undefined);
+
+/** "web1 back; web2 out at check; web3 at restart; 2 had no turn" */
+export function sayStandings(run: WholeRun): string {
+  const { done, failed, halfDone, rest } = standingsOf(run);
+  const lastStep = (node: string): string => run.steps.findLast((step) => step.node === node)?.step ?? "";
+  const parts = [
+    ...(done.length > 0 ? [`${done.length} done`] : []),
+    ...failed.map((node) => `${node} failed at ${lastStep(node)}`),
+    ...halfDone.map((node) => `${node} was at ${lastStep(node)}`),
+    ...(rest.length > 0 ? [`${rest.length} had no turn`] : []),
+  ];
+  return parts.join("; ");
+}
