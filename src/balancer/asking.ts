@@ -47,7 +47,11 @@ export function askBalancer({ name, socket }: Balancer, within?: Deadlines): Ask
   /** The same error, with the balancer's name and what to do about it. */
   function named(thrown: unknown): unknown {
     if (thrown instanceof NoAnswer) {
-      return new RotaError("BALANCER_UNREACHABLE", { problem: `${name}: ${thrown.message}`, cause: thrown });
+      return new RotaError("BALANCER_UNREACHABLE", {
+        problem: `${name}: ${thrown.message}`,
+        next: `see that HAProxy runs and that ${sayAddress(socket)} is its runtime socket ("stats socket", not a frontend)`,
+        cause: thrown,
+      });
     }
     if (!(thrown instanceof AnswerError)) return thrown;
     if (thrown.kind === "permission denied") return noRights("less than admin", thrown);
@@ -61,6 +65,7 @@ export function askBalancer({ name, socket }: Balancer, within?: Deadlines): Ask
   const noRights = (level: string, cause?: unknown): RotaError =>
     new RotaError("BALANCER_RIGHTS", {
       problem: `${name}: its socket gives the level ${level}, and draining needs admin: in HAProxy's global section write "stats socket ${asBound(socket)} level admin"`,
+      next: "add that line, reload HAProxy, then the same again",
       cause,
     });
 

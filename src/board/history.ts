@@ -27,6 +27,9 @@ export const sayTime = (date: Date): string => `${date.toISOString().slice(0, 19
 const sayCommand = ({ command, fleet, set }: RunRecord): string =>
   [command, fleet, ...Object.entries(set).map(([key, value]) => `${key}=${value}`)].join(" ");
 
+/** A bar that is wider shows no more. */
+const widest = 120;
+
 /** Each step is drawn in its own letter. */
 const letters: Record<StepName, string> = {
   survey: "v",
@@ -39,7 +42,8 @@ const letters: Record<StepName, string> = {
 };
 
 /** A run: one bar a node, on one axis of time, so that one sees where it went. */
-export function runLines(run: WholeRun, now: Date, width: number, paint: Paint = unpainted): string[] {
+export function runLines(run: WholeRun, now: Date, columnsWide: number, paint: Paint = unpainted): string[] {
+  const width = Math.min(columnsWide, widest);
   const { started, ended, message } = run;
   const span = { from: started.getTime(), to: Math.max((ended ?? now).getTime(), started.getTime() + 1) };
   const names = Math.min(24, Math.max(4, ...run.nodes.map((name) => name.length)));
@@ -107,9 +111,10 @@ export function nodeLines(
   run: WholeRun,
   node: string,
   now: Date,
-  width: number,
+  columnsWide: number,
   paint: Paint = unpainted,
 ): string[] {
+  const width = Math.min(columnsWide, widest);
   const steps = run.steps.filter((step) => step.node === node);
   const trip = run.trips.find((one) => one.node === node);
   const most = Math.max(1, ...steps.map((step) => endOf(step, now) - step.started.getTime()));

@@ -1,6 +1,7 @@
 /** An event as one line, for pipes and CI logs; undefined for what only a board shows. Pure. */
 import { sayDuration } from "../base/duration.ts";
 import type { Event } from "../events/events.ts";
+import { count } from "./width.ts";
 
 export function plainLine(event: Event): string | undefined {
   const text = textOf(event);
@@ -10,7 +11,7 @@ export function plainLine(event: Event): string | undefined {
 function textOf(event: Event): string | undefined {
   switch (event.type) {
     case "run started":
-      return `run ${event.run}: ${event.command} ${event.fleet}, ${event.nodes.length} nodes: ${event.nodes.join(" ")}`;
+      return `run ${event.run}: ${event.command} ${event.fleet}, ${count(event.nodes.length, "node")}: ${event.nodes.join(" ")}`;
     case "batch started":
       return `${event.pool}: batch ${event.batch} of ${event.of}: ${event.nodes.join(" ")}`;
     case "step started":
@@ -22,7 +23,7 @@ function textOf(event: Event): string | undefined {
     case "step ended":
       return `${event.node} ${event.step} ${event.ok ? "done" : "FAILED"} in ${sayDuration(event.ms)}${event.why ? `: ${event.why}` : ""}`;
     case "node ended":
-      return `${event.node} ${event.end}, ${sayDuration(event.outMs)} out of rotation${event.why ? `: ${event.why}` : ""}`;
+      return `${event.node} ${event.end}${event.outMs > 0 ? `, ${sayDuration(event.outMs)} out of rotation` : ""}${event.why ? `: ${event.why}` : ""}`;
     case "notice":
       return `! ${event.text}`;
     case "stopping":

@@ -3,16 +3,16 @@ import { sayDuration } from "../base/duration.ts";
 import type { Batch } from "../rotation/batches.ts";
 import { type Plan, type PoolPlan, tripsOf } from "../rotation/plan.ts";
 import { type Trip, nameOf } from "../rotation/world.ts";
-import { columns } from "./width.ts";
+import { columns, count } from "./width.ts";
 
 /** @param nodeTook milliseconds that a node took lately, if any run was recorded */
 export function planLines(plan: Plan, nodeTook: number | undefined): string[] {
-  const count = plan.pools.flatMap(({ batches }) => batches).length;
+  const batches = plan.pools.flatMap((pool) => pool.batches);
   return [
     ...plan.pools.flatMap(poolLines),
     ...(plan.leftAlone.length > 0 ? ["left alone:"] : []),
     ...indent(columns(plan.leftAlone.map(({ node, why }) => [node, why]))),
-    tripsOf(plan).length > 0 ? sayTime(count, nodeTook) : "nothing to do",
+    tripsOf(plan).length > 0 ? sayTime(batches.length, nodeTook) : "nothing to do",
   ];
 }
 
@@ -25,7 +25,7 @@ function poolLines({ pool, batches }: PoolPlan): string[] {
     sayCapacity(batch),
   ]);
   return [
-    `${pool.name}: ${trips.length} of ${pool.nodes.length} nodes ${inBatches}`,
+    `${pool.name}: ${trips.length} of ${count(pool.nodes.length, "node")} ${inBatches}`,
     ...indent(columns(rows)),
     ...indent(trips.flatMap(sayNote)),
   ];
@@ -35,6 +35,7 @@ const indent = (lines: string[]): string[] => lines.map((line) => `  ${line}`);
 
 /** "serving meanwhile: lb1/app 3 of 4 (least 2), lb2/app 3 of 4 (least 2)" */
 function sayCapacity({ capacity }: Batch): string {
+  if (capacity.length === 0) return "";
   const each = capacity.map(
     (b) => `${b.balancer}/${b.backend} ${b.serving} of ${b.servers} (least ${b.least})`,
   );
@@ -45,5 +46,5 @@ const sayNote = ({ node, note }: Trip): string[] => (note === undefined ? [] : [
 
 const sayTime = (batches: number, nodeTook: number | undefined): string =>
   nodeTook === undefined
-    ? "expected time: not known yet; no deploy of this fleet is in the journal"
+    ? "expected time: not known yet; no finished deploy of this fleet is in the journal"
     : `expected time: about ${sayDuration(batches * nodeTook)} (${sayDuration(nodeTook)} a batch lately)`;

@@ -2,7 +2,7 @@
 import { sayDuration } from "../base/duration.ts";
 import type { RunState } from "../events/state.ts";
 import { sayTimes } from "./board.ts";
-import { columns } from "./width.ts";
+import { columns, count } from "./width.ts";
 
 export function reportLines({ command, fleet, run, end, ms, nodes, leftAlone, notices }: RunState): string[] {
   const travelled = [...nodes.values()].filter((node) => node.end !== undefined);
@@ -13,7 +13,7 @@ export function reportLines({ command, fleet, run, end, ms, nodes, leftAlone, no
     sayTimes(node),
   ]);
   return [
-    `${command} ${fleet}: ${end ?? "unfinished"} in ${sayDuration(ms)}, ${travelled.length} of ${nodes.size} nodes (run ${run})`,
+    `${command} ${fleet}: ${end ?? "unfinished"} in ${sayDuration(ms)}, ${travelled.length} of ${count(nodes.size, "node")} (run ${run})`,
     ...columns(rows),
     ...leftAlone.map(({ node, why }) => `  ${node} left alone: ${why}`),
     ...notices.map((text) => `  ! ${text}`),

@@ -6,7 +6,14 @@ import { columns } from "./width.ts";
 
 export interface FleetStatus {
   fleet: string;
-  nodes: { pool: string; name: string; entries: Entry[]; absence: Absence | undefined }[];
+  nodes: {
+    pool: string;
+    name: string;
+    entries: Entry[];
+    absence: Absence | undefined;
+    /** Why our own run left it out. */
+    failure: string | undefined;
+  }[];
   backends: Backend[];
   /** Who changes the fleet now, in words. */
   lease: string | undefined;
@@ -28,7 +35,7 @@ export function statusLines(
   const rows = nodes.map((node) => [
     node.name,
     ...places.map((place) => sayEntry(node.entries.find((e) => `${e.balancer}/${e.backend}` === place))),
-    node.absence ? sayAbsence(node.absence, now) : "",
+    node.absence ? sayAbsence(node.absence, node.failure, now) : sayUnknown(node.entries),
   ]);
   const [head = "", ...body] = columns([["node", ...places, ""], ...rows]);
   const relevant = backends.filter((b) => places.includes(`${b.balancer}/${b.backend}`));
@@ -60,7 +67,18 @@ const sayEntry = (entry: Entry | undefined): string => {
   return `${entry.status}${entry.weight === 0 ? " weight 0" : ""}${sessions}`;
 };
 
-function sayAbsence({ kind, by, reason, since, until, run }: Absence, now: Date): string {
+/** Out, and not because of rota: what the balancers know of it. */
+function sayUnknown(entries: Entry[]): string {
+  const out = entries.filter((entry) => entry.outBecause);
+  if (out.some((entry) => entry.outBecause === "person")) return "taken out by somebody else";
+  return [...new Set(out.map((entry) => entry.lastCheck).filter(Boolean))].join(", ");
+}
+
+function sayAbsence(
+  { kind, by, reason, since, until, run }: Absence,
+  failure: string | undefined,
+  now: Date,
+): string {
   const age = sayDuration(now.getTime() - since.getTime());
   const due =
     until === undefined
@@ -70,7 +88,7 @@ function sayAbsence({ kind, by, reason, since, until, run }: Absence, now: Date)
         : `, OVERDUE since ${clockTime(until)}`;
   return kind === "hold"
     ? `held by ${by} for ${age}${due}: ${reason ?? "no reason given"}`
-    : `left out by run ${run} (${by}) ${age} ago`;
+    : `left out by run ${run} (${by}) ${age} ago${failure === undefined ? "" : `: ${failure}`}`;
 }
 
 const clockTime = (date: Date): string => date.toISOString().slice(0, 16).replace("T", " ") + "Z";

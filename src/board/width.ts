@@ -15,3 +15,6 @@ export function columns(rows: string[][]): string[] {
       .trimEnd(),
   );
 }
+
+/** "1 node", "2 nodes" */
+export const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? "" : "s"}`;

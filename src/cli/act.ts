@@ -4,6 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
 import { type Redact, redactor } from "../base/redact.ts";
 import { reportLines } from "../board/report.ts";
+import { fit } from "../board/width.ts";
 import type { RunEnd } from "../events/events.ts";
 import { statusPages } from "../health/pages.ts";
 import type { Lease } from "../journal/keep.ts";
@@ -65,10 +66,10 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     (await lastWord(() => journal.end(run, "done"), left));
   const end = endOf(failure, rollout);
   if (failure) await lastWord(() => journal.end(run, end, failure.message), left);
-  const ms = systemClock.now() - began;
+  const ms = Math.round(systemClock.now() - began);
   view.emit({ type: "run ended", run, end, ms, ...(failure ? told(failure) : {}) });
   view.close();
-  if (!args.json) for (const line of reportLines(view.state())) io.out(line);
+  if (!args.json) for (const line of reportLines(view.state())) io.out(fit(line, io.width));
   if (failure) for (const line of errorLines(failure)) io.err(line);
   return tellDefects(rollout, io) ?? exits[end];
 }

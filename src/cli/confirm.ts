@@ -13,7 +13,7 @@ export interface Ask {
 /** A terminal is asked once, after the plan. Without one it goes on, but --force then needs --yes. */
 export async function confirm({ yes, force, name }: Ask, io: Io): Promise<void> {
   if (yes) return;
-  if (!io.keyboard || !io.terminal) {
+  if (!io.keyboard) {
     if (!force) return;
     throw new RotaError("USAGE", { problem: "--force without a terminal needs --yes", left: untouched });
   }
@@ -28,9 +28,9 @@ export const isYes = async (question: string, io: Io): Promise<boolean> =>
   /^y(es)?$/i.test(await answerTo(question, io));
 
 /** What a person types; nothing after Ctrl-C, at the end of the input, or where there is no terminal. */
-async function answerTo(question: string, { keyboard, terminal }: Io): Promise<string> {
-  if (!keyboard || !terminal) return "";
-  const asker = createInterface({ input: keyboard, output: terminal });
+async function answerTo(question: string, { keyboard, questions }: Io): Promise<string> {
+  if (!keyboard) return "";
+  const asker = createInterface({ input: keyboard, output: questions });
   const stop = new AbortController();
   asker.once("close", () => stop.abort());
   asker.once("SIGINT", () => asker.close());

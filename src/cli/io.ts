@@ -10,10 +10,12 @@ export interface Io {
   terminal: NodeJS.WriteStream | undefined;
   /** The result goes to a terminal that may be coloured. */
   colourOut: boolean;
-  /** Columns of the terminal that the result goes to; 100 where it goes elsewhere. */
+  /** Columns of the terminal that the result goes to; without end where it goes elsewhere. */
   width: number;
   /** A terminal to be asked on; absent when stdin is none. */
   keyboard: NodeJS.ReadStream | undefined;
+  /** Where the question goes: seen also where stderr is piped to something that shows it. */
+  questions: NodeJS.WritableStream;
 }
 
 export function processIo(): Io {
@@ -27,8 +29,9 @@ export function processIo(): Io {
     cwd: process.cwd(),
     terminal: process.stderr.isTTY && process.env["TERM"] !== "dumb" ? process.stderr : undefined,
     colourOut: process.stdout.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
-    width: (process.stdout.isTTY && process.stdout.columns) || 100,
+    width: (process.stdout.isTTY && process.stdout.columns) || Infinity,
     keyboard: process.stdin.isTTY ? process.stdin : undefined,
+    questions: process.stderr,
   };
 }
 

@@ -36,7 +36,7 @@ export async function takeLease(
       const taken = await journal.take(claim);
       if ("epoch" in taken) return yes(taken.epoch);
       holder = taken.heldBy;
-      return notYet(sayHolder(holder, new Date()));
+      return notYet(sayHolder(holder)); // without its age: a text that stays is said once
     },
     onSaw: (saw) => wait > 0 && io.err(`waiting for the lease of ${claim.fleet}: ${saw}`),
   }).catch((thrown: unknown) => {

@@ -12,15 +12,17 @@ const kept = 32;
 export async function openHosts(plan: Plan, hosts: Hosts): Promise<void> {
   const trips = tripsOf(plan).filter(({ hostNeeded }) => hostNeeded);
   const queue = new PQueue({ concurrency: atOnce });
-  await queue.addAll(
+  const refusals = await queue.addAll(
     trips.map(({ node }, i) => async () => {
       try {
         await hosts.open(node);
         if (i >= kept) hosts.close(node);
       } catch (thrown) {
         if (!(thrown instanceof RotaError)) throw thrown;
-        plan.refusals.push(thrown);
+        return [thrown];
       }
+      return [];
     }),
   );
+  plan.refusals.push(...refusals.flat()); // in the order of the plan
 }

@@ -1,10 +1,10 @@
 import { planLines } from "../board/plan.ts";
 import { readJournal } from "../journal/open.ts";
-import { type Plan, makePlan } from "../rotation/plan.ts";
-import { nameOf } from "../rotation/world.ts";
+import { makePlan } from "../rotation/plan.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { medianOf } from "./median.ts";
+import { planAsJson } from "./plan-json.ts";
 import { refuse } from "./refuse.ts";
 import { type RolloutArgs, rolloutOptions } from "./rollout-options.ts";
 import { type SiteArgs, openSite } from "./site.ts";
@@ -29,21 +29,8 @@ export async function plan(args: RolloutArgs & SiteArgs, io: Io): Promise<ExitCo
     variablesOf: noVariables,
   });
   const nodeTook = medianOf(took);
-  if (args.json) io.out(JSON.stringify(asJson(made, nodeTook)));
+  if (args.json) io.out(JSON.stringify(planAsJson(made, nodeTook)));
   else for (const line of planLines(made, nodeTook)) io.out(line);
   refuse(made);
   return Exit.ok;
 }
-
-const asJson = ({ pools, leftAlone, refusals }: Plan, nodeTook: number | undefined) => ({
-  pools: pools.map(({ pool, batches }) => ({
-    pool: pool.name,
-    batches: batches.map(({ trips, capacity }) => ({
-      nodes: trips.map((trip) => ({ node: nameOf(trip), standing: trip.standing, note: trip.note })),
-      capacity,
-    })),
-  })),
-  leftAlone,
-  refusals: refusals.map(({ code, message }) => ({ code, problem: message })),
-  msPerBatch: nodeTook,
-});

@@ -4,6 +4,7 @@ import { colours } from "../board/colours.ts";
 import { type FleetStatus, statusLines } from "../board/status.ts";
 import type { Fleet, Node } from "../inventory/fleet.ts";
 import { readJournal } from "../journal/open.ts";
+import { isGone } from "../journal/process.ts";
 import { entriesOfNode } from "../rotation/plan.ts";
 import type { Absence, Known, Survey } from "../rotation/ports.ts";
 import { sayStandings } from "../rotation/unfinished.ts";
@@ -22,20 +23,28 @@ export async function status(args: SiteArgs, io: Io): Promise<ExitCode> {
     journal?.holderOf(fleet.name),
   ]);
   const now = new Date();
-  const lease = holder && sayHolder(holder, now);
-  const unfinished = journal && !holder ? await unfinishedOf(journal, fleet.name) : [];
-  const seen = { ...statusOf(fleet, nodes, survey, absences), lease, unfinished };
+  const holds = holder && !isGone(holder);
+  const lease = holds ? sayHolder(holder, now) : undefined;
+  const unfinished = journal && !holds ? await unfinishedOf(journal, fleet.name) : [];
+  const failures = journal ? await failuresOf(journal, absences) : new Map<string, string>();
+  const seen = { ...statusOf(fleet, nodes, survey, { absences, failures }), lease, unfinished };
   const paint = colours(createColors(io.colourOut));
   if (args.json) io.out(JSON.stringify(seen));
   else for (const line of statusLines(seen, now, paint)) io.out(line);
   return survey.unread.length > 0 ? Exit.refused : Exit.ok;
 }
 
+interface Past {
+  absences: Map<string, Absence>;
+  /** By node. */
+  failures: Map<string, string>;
+}
+
 function statusOf(
   fleet: Fleet,
   nodes: Node[],
   survey: Survey,
-  absences: Map<string, Absence>,
+  { absences, failures }: Past,
 ): Omit<FleetStatus, "lease" | "unfinished"> {
   const seen = fleet.pools.flatMap((pool) =>
     pool.nodes
@@ -49,10 +58,19 @@ function statusOf(
       name,
       entries,
       absence: absences.get(name),
+      failure: failures.get(name),
     })),
     backends: survey.backends,
     problems: [...survey.unread.map(({ error }) => messageOf(error)), ...seen.flatMap(({ lacks }) => lacks)],
   };
+}
+
+/** Why our own runs left nodes out, by node. */
+async function failuresOf(known: Known, absences: Map<string, Absence>): Promise<Map<string, string>> {
+  const ids = new Set([...absences.values()].filter(({ kind }) => kind === "run").map(({ run }) => run));
+  const runs = await Promise.all([...ids].map((id) => known.run(id)));
+  const trips = runs.flatMap((run) => run?.trips ?? []);
+  return new Map(trips.flatMap(({ node, why }) => (why === undefined ? [] : [[node, why]])));
 }
 
 /** Runs whose process is gone, or that a person left. */

@@ -29,7 +29,7 @@ export async function unlock({ inventory, yes, json }: UnlockArgs, io: Io): Prom
   }
   const held = `the lease of ${fleet} is held by ${sayHolder(holder, new Date())}`;
   io.err(held);
-  if (!yes && !(io.keyboard && io.terminal))
+  if (!yes && !io.keyboard)
     throw new RotaError("USAGE", { problem: "unlock without a terminal needs --yes", left: untouched });
   await confirm({ yes: yes === true, force: false, name: fleet }, io);
   const ended = await journal.release(fleet, holder.epoch);

@@ -64,7 +64,9 @@ function secretsIn(name: string, value: string): string[] {
 export function checkNeeds(fleet: Fleet, nodes: Node[], set: Record<string, string>): void {
   const pools = fleet.pools.filter((pool) => pool.nodes.some((node) => nodes.includes(node)));
   const missing = pools.flatMap(({ name, needs }) =>
-    needs.filter((need) => !Object.hasOwn(set, need)).map((need) => ({ pool: name, need })),
+    needs
+      .filter((need) => !Object.hasOwn(set, need) || set[need] === "")
+      .map((need) => ({ pool: name, need })),
   );
   if (missing.length === 0) return;
   const names = [...new Set(missing.map(({ need }) => need))];

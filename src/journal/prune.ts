@@ -29,7 +29,8 @@ async function lastGoodDeploys(db: Kysely<Tables>): Promise<string[]> {
     .selectFrom("trips")
     .innerJoin("runs", "runs.id", "trips.run")
     .select(["runs.fleet", "trips.node", "trips.run"])
-    .where((eb) => eb.and({ "trips.outcome": "back", "runs.command": "deploy" }))
+    .where("runs.command", "=", "deploy")
+    .where("trips.outcome", "in", ["back", "kept out"])
     .orderBy("trips.ended")
     .execute();
   // Later ones take the place of earlier ones.

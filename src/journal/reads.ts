@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import type { NodeEnd } from "../events/events.ts";
 import type { Absence, Known, RunRecord } from "../rotation/ports.ts";
 import type { Tables } from "./schema.ts";
 import {
@@ -19,7 +20,7 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
   },
 
   lastSet: async (fleet, node) => {
-    const row = await goodDeploys(db, fleet)
+    const row = await goodDeploys(db, fleet, ["back", "kept out"])
       .select("runs.set")
       .where("trips.node", "=", node)
       .limit(1)
@@ -28,7 +29,7 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
   },
 
   lastRotations: async (fleet) => {
-    const rows = await goodDeploys(db, fleet)
+    const rows = await goodDeploys(db, fleet, ["back"])
       .innerJoin("steps", (join) =>
         join.onRef("steps.run", "=", "trips.run").onRef("steps.node", "=", "trips.node"),
       )
@@ -90,12 +91,13 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
   },
 });
 
-/** Trips of deploys that put their node back, the last first. */
-const goodDeploys = (db: Kysely<Tables>, fleet: string) =>
+/** Trips of deploys that ended well, the last first. */
+const goodDeploys = (db: Kysely<Tables>, fleet: string, ends: NodeEnd[]) =>
   db
     .selectFrom("trips")
     .innerJoin("runs", "runs.id", "trips.run")
-    .where((eb) => eb.and({ "runs.fleet": fleet, "trips.outcome": "back", "runs.command": "deploy" }))
+    .where((eb) => eb.and({ "runs.fleet": fleet, "runs.command": "deploy" }))
+    .where("trips.outcome", "in", ends)
     .orderBy("trips.ended", "desc");
 
 const dateOf = (text: string | null): Date | undefined => (text === null ? undefined : new Date(text));

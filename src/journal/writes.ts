@@ -90,7 +90,10 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
 
 /** The next holder's survey finds what was begun. */
 export const lost = (fleet: string): RotaError =>
-  new RotaError("LEASE_LOST", { problem: `somebody else has the lease of ${fleet} now` });
+  new RotaError("LEASE_LOST", {
+    problem: `the lease of ${fleet} was ended, or is somebody else's now`,
+    next: "rota status, before anything else",
+  });
 
 const rowOf = ({ node, kind, run, by, reason, since, until, found }: Absence) => ({
   node,

@@ -67,7 +67,7 @@ function refusal(node: Node, judgement: Judgement, shown: string, missing: boole
   if (judgement.kind === "known") return undefined;
   const { knownHosts, port } = node.ssh;
   const address = `${node.host}:${port}`;
-  const record = `${recordingSsh(node)}, compare ${shown} with the host's own (ssh-keygen -l) before you say yes, then the same command again`;
+  const record = `${sshCommand(node)}, compare ${shown} with the host's own (ssh-keygen -l) before you say yes, then the same command again`;
   if (judgement.kind === "revoked") {
     return new RotaError("HOST_KEY", {
       problem: `${node.name} (${address}) showed a REVOKED host key, ${shown} (${knownHosts}, ${lines(judgement.lines)})`,
@@ -89,13 +89,6 @@ function refusal(node: Node, judgement: Judgement, shown: string, missing: boole
 }
 
 const lines = (numbers: number[]): string => `${numbers.length > 1 ? "lines" : "line"} ${numbers.join(", ")}`;
-
-/** ssh writes to its own file unless it is told ours. */
-function recordingSsh(node: Node): string {
-  const { knownHosts } = node.ssh;
-  const usual = knownHosts === "~/.ssh/known_hosts";
-  return sshCommand(node, usual ? "" : `-o UserKnownHostsFile=${shellQuote(fromHome(knownHosts))} `);
-}
 
 function forget({ host, ssh }: Node): string {
   const name = ssh.port === 22 ? host : `[${host}]:${ssh.port}`;

@@ -1,11 +1,23 @@
 import { sayDuration } from "../base/duration.ts";
 import { messageOf, RotaError } from "../base/errors.ts";
-import { printable } from "../base/quote.ts";
+import { printable, shellQuote } from "../base/quote.ts";
 import type { Node } from "../inventory/fleet.ts";
+import { fromHome } from "./home.ts";
 
-/** What a person types to go to the node without rota. */
-export const sshCommand = ({ host, ssh }: Node, options = ""): string =>
-  `ssh ${options}-p ${ssh.port} ${ssh.user}@${host}`;
+/** What a person types to go to the node without rota, with the same key and the same known hosts. */
+export function sshCommand({ host, ssh }: Node): string {
+  const words = [
+    ...(ssh.identity === undefined ? [] : ["-i", ssh.identity]),
+    ...(isUsual(ssh.knownHosts) ? [] : ["-o", `UserKnownHostsFile=${ssh.knownHosts}`]),
+    "-p",
+    `${ssh.port}`,
+    `${ssh.user}@${host}`,
+  ];
+  return ["ssh", ...words.map((word) => (/^[\w./@:=+-]+$/.test(word) ? word : shellQuote(word)))].join(" ");
+}
+
+/** The file that ssh writes to without being told. */
+const isUsual = (knownHosts: string): boolean => fromHome(knownHosts) === fromHome("~/.ssh/known_hosts");
 
 /** "ENOENT", "ECONNREFUSED"… of an error that has one. */
 export const codeOf = (thrown: unknown): string =>

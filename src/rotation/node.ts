@@ -9,7 +9,7 @@ export async function rotateNode(trip: Trip, world: World): Promise<void> {
   await step(trip, "survey", world, () => survey(trip, world));
   await step(trip, "drain", world, () => leave(trip, world));
   await step(trip, "settle", world, () => untilQuiet(trip, world));
-  await step(trip, "upgrade", world, () => upgrade(trip, world));
+  if (trip.upgrade !== undefined) await step(trip, "upgrade", world, () => upgrade(trip, world));
   await step(trip, "restart", world, () => restart(trip, world));
   await step(trip, "check", world, () => untilHealthy(trip, world));
   await step(trip, "ready", world, () => putBack(trip, world));

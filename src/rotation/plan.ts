@@ -82,7 +82,7 @@ export function makePlan(
   if (missing.length > 0)
     plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n") }));
   if (lacking.length > 0 && survey.unread.length === 0) {
-    const problem = `not one node can be spared:\n${lacking.map((lack) => `  ${lack}`).join("\n")}`;
+    const problem = `too few would serve:\n${lacking.map((lack) => `  ${lack}`).join("\n")}`;
     const lower = options.errand.upgrade ? "lower --min-serving, " : "";
     const next = `bring servers back first (rota status), ${lower}or --force past this guard`;
     plan.refusals.push(new RotaError("CAPACITY", { problem, next }));

@@ -23,8 +23,8 @@ export async function currentProcess(
     onOutput: ({ text }) => (seen = text),
   });
   if (outcome.kind !== "done") {
-    throw new RotaError("RESTART_UNPROVEN", {
-      problem: `${trip.node.name}: its pid file could not be read: ${outcome.why}`,
+    throw new RotaError(signal.aborted ? "INTERRUPTED" : "RESTART_UNPROVEN", {
+      problem: `the pid file ${trip.pool.restart.pidfile} could not be read: ${outcome.why}`,
     });
   }
   return seen;

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { RotaError } from "../base/errors.ts";
 import { type Seen, notYet, poll, yes } from "../base/poll.ts";
 import type { Activity } from "./ports.ts";
 import { whileUnanswered } from "./unanswered.ts";
@@ -32,6 +33,10 @@ export async function untilQuiet(trip: Trip, world: World): Promise<void> {
         return quiet(seen);
       }),
     onSaw: (saw) => emit({ type: "waiting", node, step: "settle", saw }),
+  }).catch((thrown: unknown) => {
+    if (!(thrown instanceof RotaError && thrown.code === "WAIT_LIMIT")) throw thrown;
+    const next = "look who holds them (show sess at the socket), or give drain.within more time";
+    throw new RotaError("WAIT_LIMIT", { problem: thrown.message, next, cause: thrown });
   });
 }
 

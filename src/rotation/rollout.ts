@@ -75,7 +75,14 @@ async function travelOne(trip: Trip, world: World, travel: Travel): Promise<Trip
   const now = world.clock.now();
   const outMs = trip.outSince === undefined ? 0 : now - trip.outSince;
   const why = failure === undefined ? {} : { why: messageOf(failure) };
-  world.emit({ type: "node ended", node: nameOf(trip), end, ms: now - started, outMs, ...why });
+  world.emit({
+    type: "node ended",
+    node: nameOf(trip),
+    end,
+    ms: Math.round(now - started),
+    outMs: Math.round(outMs),
+    ...why,
+  });
   // A journal that can't be written must not hide how the other nodes of the batch ended.
   const unwritten = await writeEnd(trip, end, failure, world).catch((thrown: unknown) => thrown);
   world.hosts.close(trip.node);

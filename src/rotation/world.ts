@@ -103,7 +103,7 @@ export async function step(
     await act();
   } catch (thrown) {
     const why = messageOf(thrown);
-    emit({ type: "step ended", node, step: name, ok: false, ms: clock.now() - started, why });
+    emit({ type: "step ended", node, step: name, ok: false, ms: Math.round(clock.now() - started), why });
     await journal
       .stepEnded(run, node, name, isUnknown(thrown) ? "unknown" : "failed", why)
       .catch((unwritten: unknown) => {
@@ -113,5 +113,5 @@ export async function step(
     throw thrown;
   }
   await journal.stepEnded(run, node, name, "done");
-  emit({ type: "step ended", node, step: name, ok: true, ms: clock.now() - started });
+  emit({ type: "step ended", node, step: name, ok: true, ms: Math.round(clock.now() - started) });
 }

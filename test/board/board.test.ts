@@ -123,13 +123,20 @@ test("status is a table of nodes and balancers, and says first which node should
   const status: FleetStatus = {
     fleet: "shop",
     nodes: [
-      { pool: "web", name: "web1", entries: [entry({ sessions: 2 })], absence: undefined },
-      { pool: "web", name: "web2", entries: [entry({ server: "web2" })], absence: hold },
+      {
+        pool: "web",
+        name: "web1",
+        entries: [entry({ sessions: 2 })],
+        absence: undefined,
+        failure: undefined,
+      },
+      { pool: "web", name: "web2", entries: [entry({ server: "web2" })], absence: hold, failure: undefined },
       {
         pool: "web",
         name: "web3",
-        entries: [entry({ server: "web3", status: "DOWN", outBecause: "health" })],
+        entries: [entry({ server: "web3", status: "DOWN", outBecause: "health", lastCheck: "L7STS 500" })],
         absence: undefined,
+        failure: undefined,
       },
     ],
     backends: [{ balancer: "lb1", backend: "app", servers: 3, serving: 2, absent: [] }],
@@ -147,6 +154,6 @@ test("status is a table of nodes and balancers, and says first which node should
     "node  lb1/app",
     "web1  UP 2 sess",
     "web2  UP         held by bob@there for 1h, OVERDUE since 2026-01-02 03:03Z: disk",
-    "web3  DOWN",
+    "web3  DOWN       L7STS 500",
   ]);
 });

@@ -24,6 +24,7 @@ async function rota(
     colourOut: false,
     width: 100,
     keyboard: undefined,
+    questions: process.stderr,
   });
   return { code, ...said };
 }

@@ -176,8 +176,9 @@ async function run(words: string[], { env, cwd, hooks }: Surroundings): Promise<
     cwd,
     terminal: undefined,
     colourOut: false,
-    width: 100,
+    width: Infinity,
     keyboard: undefined,
+    questions: process.stderr,
   });
   const events = json ? said.out.map((line): Event => JSON.parse(line)) : [];
   return { code, out: said.out.join("\n"), err: said.err.join("\n"), events };

@@ -48,7 +48,7 @@ describe("the host key", () => {
     expect(error.message).toContain(shown.split(" ")[1]);
     expect(error.message).toContain(`is not in ${host.knownHosts}`);
     expect(error.next).toContain(
-      `ssh -o UserKnownHostsFile='${host.knownHosts}' -p ${host.port} deploy@127.0.0.1`,
+      `ssh -i ${host.identity} -o UserKnownHostsFile=${host.knownHosts} -p ${host.port} deploy@127.0.0.1`,
     );
     expect(host).toMatchObject({ connections: 1, logins: 0 });
   });

@@ -250,3 +250,20 @@ test.concurrent("a place that came while our own run had the node out is not los
   expect(site.stateOf("web1")).toBe("ready");
   expect(await journal.absences("fake")).toEqual(new Map());
 });
+
+test("a name in needs with an empty value is refused: an unset variable of a CI job is no release", async () => {
+  await using site = await fakeSite();
+  const { code, err } = await site.rota("deploy", "--set", "RELEASE=");
+  expect(code).toBe(2);
+  expect(err).toContain("web needs RELEASE");
+  expect(site.host("web1").connections).toBe(0);
+});
+
+test("whoever names a held node is told that nothing was done by the exit code too", async () => {
+  await using site = await fakeSite();
+  expect((await site.rota("drain", "web1", "--reason", "disk")).code).toBe(0);
+  const { code, out, err } = await site.rota("deploy", "web1", "--set", "RELEASE=2");
+  expect(code).toBe(3);
+  expect(out).toBe("nothing to do");
+  expect(err).toMatch(/web1 {2}held by .*--include-held/);
+});

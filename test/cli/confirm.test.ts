@@ -1,0 +1,49 @@
+import { PassThrough } from "node:stream";
+import { expect, test } from "vitest";
+import { type Ask, confirm, isYes } from "../../src/cli/confirm.ts";
+import type { Io } from "../../src/cli/io.ts";
+
+/** A person who types this when asked; undefined: nobody, there is no terminal. */
+function typing(answer: string | undefined): { io: Io; asked: () => string } {
+  const questions = new PassThrough();
+  const keyboard = new PassThrough();
+  let asked = "";
+  questions.on("data", (chunk: Buffer) => {
+    if (asked === "") keyboard.write(answer ?? "");
+    asked += chunk.toString();
+  });
+  const io = {
+    questions,
+    keyboard: answer === undefined ? undefined : keyboard,
+    // Only what asking needs.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  } as unknown as Io;
+  return { io, asked: () => asked };
+}
+
+const ask = (over: Partial<Ask> = {}): Ask => ({ yes: false, force: false, name: "web1", ...over });
+
+test.each(["y\n", "yes\n", " Y \n"])("%j is a yes", async (answer) => {
+  const { io, asked } = typing(answer);
+  await confirm(ask(), io);
+  expect(asked()).toContain("go on? [y/N]");
+});
+
+test.each(["n\n", "\n", "yesterday\n", "\u0004"])("%j is none", async (answer) => {
+  await expect(confirm(ask(), typing(answer).io)).rejects.toMatchObject({
+    code: "REFUSED",
+    left: "nothing was touched",
+  });
+});
+
+test("past the capacity guard the node's name is typed", async () => {
+  await confirm(ask({ force: true }), typing("web1\n").io);
+  await expect(confirm(ask({ force: true }), typing("y\n").io)).rejects.toMatchObject({ code: "REFUSED" });
+});
+
+test("without a terminal it goes on, but not past the capacity guard", async () => {
+  await confirm(ask(), typing(undefined).io);
+  await expect(confirm(ask({ force: true }), typing(undefined).io)).rejects.toMatchObject({ code: "USAGE" });
+  await confirm(ask({ force: true, yes: true }), typing(undefined).io);
+  expect(await isYes("run it again? [y/N] ", typing(undefined).io)).toBe(false);
+});
