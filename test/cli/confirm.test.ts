@@ -3,21 +3,19 @@ import { expect, test } from "vitest";
 import { type Ask, confirm, isYes } from "../../src/cli/confirm.ts";
 import type { Io } from "../../src/cli/io.ts";
 
-/** A person who types this when asked; undefined: nobody, there is no terminal. */
+/** A person who types this when asked; nothing: who closes the input; undefined: nobody, there is no terminal. */
 function typing(answer: string | undefined): { io: Io; asked: () => string } {
   const questions = new PassThrough();
   const keyboard = new PassThrough();
   let asked = "";
   questions.on("data", (chunk: Buffer) => {
-    if (asked === "") keyboard.write(answer ?? "");
+    if (asked === "" && answer === "") keyboard.end();
+    else if (asked === "") keyboard.write(answer);
     asked += chunk.toString();
   });
-  const io = {
-    questions,
-    keyboard: answer === undefined ? undefined : keyboard,
-    // Only what asking needs.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  } as unknown as Io;
+  // Only what asking needs.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const io = { questions, keyboard: answer === undefined ? undefined : keyboard } as unknown as Io;
   return { io, asked: () => asked };
 }
 
@@ -29,7 +27,7 @@ test.each(["y\n", "yes\n", " Y \n"])("%j is a yes", async (answer) => {
   expect(asked()).toContain("go on? [y/N]");
 });
 
-test.each(["n\n", "\n", "yesterday\n", "\u0004"])("%j is none", async (answer) => {
+test.each(["n\n", "\n", "yesterday\n", ""])("%j is none", async (answer) => {
   await expect(confirm(ask(), typing(answer).io)).rejects.toMatchObject({
     code: "REFUSED",
     left: "nothing was touched",
