@@ -11,14 +11,14 @@ export interface Lease extends AsyncDisposable {
   journal: Journal;
   /** Aborted when it is somebody else's, or could not be renewed in time. */
   lost: AbortSignal;
-  /** Before each act on the world. Costs nothing while the last renewal is fresh. @throws RotaError LEASE_LOST, JOURNAL */
+  /** Before each act on the world: one question to the journal, a renewal. @throws RotaError LEASE_LOST, JOURNAL */
   mustHold(): Promise<void>;
 }
 
 /** Milliseconds. */
 const renewEvery = 10_000;
-/** A renewal older than this proves nothing any more: the process may have been stopped meanwhile. */
-const fresh = 15_000;
+/** A journal that does not answer for a moment stops nobody whose last renewal is younger than this. */
+const fresh = 10_000;
 
 export function keepLease(open: OpenJournal, fleet: string, epoch: number, clock: Clock): Lease {
   const gone = new AbortController();
@@ -44,7 +44,11 @@ export function keepLease(open: OpenJournal, fleet: string, epoch: number, clock
     journal: open.under(fleet, epoch),
     lost: gone.signal,
     async mustHold() {
-      if (!gone.signal.aborted && since(renewed, clock) > fresh) await renewNow();
+      if (!gone.signal.aborted) {
+        await renewNow().catch((thrown: unknown) => {
+          if (since(renewed, clock) > fresh) throw thrown;
+        });
+      }
       if (gone.signal.aborted) throw lost(fleet);
     },
     async [Symbol.asyncDispose]() {

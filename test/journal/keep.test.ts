@@ -29,13 +29,22 @@ function fake() {
   return { time, clock, asked, said, journal };
 }
 
-test("a fresh lease costs nothing before an act", async () => {
-  const { clock, asked, journal, time } = fake();
+test("each act asks first, and somebody else's lease stops it at once, however young the last renewal", async () => {
+  const { clock, asked, said, journal } = fake();
   await using lease = keepLease(journal, "shop", 7, clock);
-  time.monotonic += 9_000;
-  time.wall += 9_000;
   await lease.mustHold();
-  expect(asked).toEqual([]);
+  expect(asked).toEqual(["renew"]);
+  said.renew = async () => false; // rota unlock, a moment ago
+  await expect(lease.mustHold()).rejects.toMatchObject({ code: "LEASE_LOST" });
+});
+
+test("a journal that does not answer for a moment stops no act of a holder that was sure just before", async () => {
+  const { clock, said, journal, time } = fake();
+  await using lease = keepLease(journal, "shop", 7, clock);
+  time.monotonic += 5_000;
+  time.wall += 5_000;
+  said.renew = () => Promise.reject(new Error("connection refused"));
+  await lease.mustHold();
 });
 
 test.each([
@@ -57,7 +66,6 @@ test("a lease that is still ours after a pause is renewed, and the act goes on",
   const { clock, asked, journal, time } = fake();
   await using lease = keepLease(journal, "shop", 7, clock);
   time.wall += 20_000;
-  await lease.mustHold();
   await lease.mustHold();
   expect(asked).toEqual(["renew"]);
 });

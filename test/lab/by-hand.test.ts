@@ -8,7 +8,7 @@ import { waitFor } from "./wait.ts";
 const loadOn = (lab: Lab): Promise<Load> => startLoad({ urls: lab.balancers.map(({ url }) => url) });
 
 test("a node that is drained, rotated and put back by hand loses no request, and status tells it", async () => {
-  await using lab = await startLab({ bootSeconds: 0.5 });
+  await using lab = await startLab({ bootSeconds: 0.2 });
   const inventory = await lab.inventory();
   await using load = await loadOn(lab);
   const rota = async (...words: string[]): Promise<string> => {
@@ -38,7 +38,7 @@ test("a node that is drained, rotated and put back by hand loses no request, and
 });
 
 test("a node that somebody else took out at the socket is left exactly as found, and the report says so", async () => {
-  await using lab = await startLab({ bootSeconds: 0.3 });
+  await using lab = await startLab({ bootSeconds: 0.3, workers: 1 });
   const inventory = await lab.inventory();
   await lab.balancer("lb1").ask("set server app/web2 state maint");
   await lab.balancer("lb2").ask("set server app/web2 weight 0");
@@ -53,7 +53,7 @@ test("a node that somebody else took out at the socket is left exactly as found,
 });
 
 test("a fleet that is down because of a bad release is deployed, and serves again", async () => {
-  await using lab = await startLab({ bootSeconds: 0.3, nodes: 2 });
+  await using lab = await startLab({ bootSeconds: 0.3, nodes: 2, workers: 1 });
   const inventory = await lab.inventory();
   await Promise.all(
     lab.nodes.map(async (node) => {
@@ -78,7 +78,7 @@ test("a fleet that is down because of a bad release is deployed, and serves agai
 });
 
 test("a release that does not start: its node stays out, the others serve, and a good release brings it back", async () => {
-  await using lab = await startLab({ bootSeconds: 0.3 });
+  await using lab = await startLab({ bootSeconds: 0.1 });
   const inventory = await lab.inventory({ check: { within: "3s" } });
   await using load = await loadOn(lab);
   const { code, stderr } = await runRota(lab, ["deploy", "-i", inventory, "--set", "RELEASE=broken-import"]);
@@ -96,7 +96,7 @@ test("a release that does not start: its node stays out, the others serve, and a
 });
 
 test("a signal lets the node in hand finish and starts no other; the same command does the rest", async () => {
-  await using lab = await startLab({ bootSeconds: 0.3 });
+  await using lab = await startLab({ bootSeconds: 0.1 });
   const inventory = await lab.inventory();
   await using load = await loadOn(lab);
   const words = ["deploy", "-i", inventory, "--set", "RELEASE=2"];
@@ -115,7 +115,7 @@ test("a signal lets the node in hand finish and starts no other; the same comman
 });
 
 test("what is wrong is found before the first node is touched, and listed at once", async () => {
-  await using lab = await startLab({ bootSeconds: 0, nodes: 3 });
+  await using lab = await startLab({ bootSeconds: 0, nodes: 3, workers: 1 });
   const [web1, web2] = [lab.node("web1"), lab.node("web2")];
   await web1.sshd.stop();
   const inventory = await lab.inventory(

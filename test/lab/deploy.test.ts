@@ -10,7 +10,7 @@ const deploy = (lab: Lab, inventory: string, release: string, ...words: string[]
   runRota(lab, ["deploy", "-i", inventory, "--set", `RELEASE=${release}`, "--yes", ...words]);
 
 test("ten deploys in a row over four nodes lose no request", { timeout: 420_000 }, async () => {
-  await using lab = await startLab({ bootSeconds: 0.5 });
+  await using lab = await startLab({ bootSeconds: 0.1 });
   const inventory = await lab.inventory();
   await using load = await loadOn(lab);
   for (let release = 2; release <= 11; release += 1) {

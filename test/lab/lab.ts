@@ -16,6 +16,8 @@ export interface LabOptions {
   backends?: string[];
   /** How long the app takes to import. */
   bootSeconds?: number;
+  /** Of each app; fewer start faster, and are enough where no load runs. */
+  workers?: number;
   /** HAProxy's health checks. */
   checkInterMs?: number;
   rise?: number;
@@ -69,13 +71,21 @@ async function cleanUp(folder: string, processes: Processes): Promise<void> {
 }
 
 async function startSite(folder: string, processes: Processes, options: LabOptions): Promise<Site> {
-  const { release = "1", bootSeconds = 1, haproxyBinary = "/usr/sbin/haproxy" } = options;
+  const { release = "1", bootSeconds = 1, workers = 4, haproxyBinary = "/usr/sbin/haproxy" } = options;
   const prefix = loopbackPrefix();
   const identity = await makeKey(join(folder, "id_ed25519"));
   const places = await placesOf(options.nodes ?? 4, prefix);
   const nodes = await allOf(
     places.map((place) =>
-      startNode({ ...place, folder, bootSeconds, release, processes, authorizedKey: `${identity}.pub` }),
+      startNode({
+        ...place,
+        folder,
+        bootSeconds,
+        workers,
+        release,
+        processes,
+        authorizedKey: `${identity}.pub`,
+      }),
     ),
   );
   // Before the balancers start, or their checks would begin with nodes that are down.

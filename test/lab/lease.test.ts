@@ -9,7 +9,7 @@ const releasesOf = (lab: Lab): Promise<(string | undefined)[]> =>
   Promise.all(lab.nodes.map((node) => node.release()));
 
 test("of two deploys that are started at once, exactly one runs, on both databases", async () => {
-  await using lab = await startLab({ bootSeconds: 0, nodes: 2 });
+  await using lab = await startLab({ bootSeconds: 0, nodes: 2, workers: 1 });
   await using postgres = await startPostgres();
   const inventory = await lab.inventory();
   for (const env of [{}, { ROTA_JOURNAL: await postgres.freshDatabase() }]) {
@@ -30,7 +30,7 @@ test("of two deploys that are started at once, exactly one runs, on both databas
 });
 
 test("whoever waits for the lease gets it when the other is done", async () => {
-  await using lab = await startLab({ bootSeconds: 0, nodes: 2 });
+  await using lab = await startLab({ bootSeconds: 0, nodes: 2, workers: 1 });
   const inventory = await lab.inventory();
   const first = startRota(lab, ["deploy", "-i", inventory, "--set", "RELEASE=2"]);
   await waitFor("the first to begin", 20_000, async () =>
@@ -44,7 +44,7 @@ test("whoever waits for the lease gets it when the other is done", async () => {
 });
 
 test("a holder that stood still and lost its lease does nothing more when it goes on", async () => {
-  await using lab = await startLab({ bootSeconds: 1, nodes: 2 });
+  await using lab = await startLab({ bootSeconds: 1, nodes: 2, workers: 1 });
   const inventory = await lab.inventory();
   const first = startRota(lab, ["deploy", "-i", inventory, "--set", "RELEASE=2"]);
   await waitFor("web1 to be restarted", 20_000, async () =>
@@ -70,7 +70,7 @@ test("a holder that stood still and lost its lease does nothing more when it goe
 });
 
 test("a deploy whose machine died is seen, and its node is the first of the next deploy", async () => {
-  await using lab = await startLab({ bootSeconds: 0.5, nodes: 3 });
+  await using lab = await startLab({ bootSeconds: 0.5, nodes: 3, workers: 1 });
   const inventory = await lab.inventory();
   const first = startRota(lab, ["deploy", "-i", inventory, "--set", "RELEASE=2"]);
   await waitFor("web1 to be out", 20_000, async () =>

@@ -45,12 +45,11 @@ export interface NodeOptions {
   folder: string;
   authorizedKey: string;
   bootSeconds: number;
+  /** gunicorn's sync workers, which never keep a connection: nobody's idle connection is cut when they end. */
+  workers: number;
   release: string;
   processes: Processes;
 }
-
-/** gunicorn's sync workers, which never keep a connection: nobody's idle connection is cut when they end. */
-const workers = 4;
 
 export async function startNode(options: NodeOptions): Promise<LabNode> {
   const { name, host, appPort, sshPort, processes } = options;
@@ -101,7 +100,10 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
   return node;
 }
 
-async function installApp(folder: string, { name, host, appPort, bootSeconds }: NodeOptions): Promise<void> {
+async function installApp(
+  folder: string,
+  { name, host, appPort, bootSeconds, workers }: NodeOptions,
+): Promise<void> {
   for (const file of ["app.py", "appctl", "switch-release"]) {
     await copyFile(join(import.meta.dirname, "app", file), join(folder, file));
   }
