@@ -1,6 +1,7 @@
 /** What every command that changes something does: look, plan, reach the hosts, ask, act. */
 import { RotaError } from "../base/errors.ts";
 import type { CommandName, StepName } from "../events/events.ts";
+import type { Fleet } from "../inventory/fleet.ts";
 import { openJournal } from "../journal/open.ts";
 import { sshHosts } from "../remote/hosts.ts";
 import { type Plan, type PlanOptions, tripsOf } from "../rotation/plan.ts";
@@ -53,6 +54,7 @@ export interface Work {
 /** @throws RotaError before anything was touched */
 export async function change(work: Work, io: Io): Promise<ExitCode> {
   const { site, args } = work;
+  refuseUnseen(site.fleet, args, io);
   using stop = stopOnSignals(readDuration("--grace", args.grace));
   await using journal = await openJournal(io.env);
   await using hosts = sshHosts({ connectWithin: connectLimits(site), agent: io.env["SSH_AUTH_SOCK"] });
@@ -74,6 +76,16 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   if (!first) return nothingToDo(work, ready, io);
   if (stop.afterThisNode.aborted) throw new RotaError("INTERRUPTED", { problem: "stopped", left: untouched });
   return await act(work, ready.plan, { known: journal, lease, hosts, stop, over: ready.over }, io);
+}
+
+/** @throws RotaError REFUSED where a change would be seen by nobody else */
+function refuseUnseen({ sharedJournal, file }: Fleet, { dryRun }: ChangeArgs, { env }: Io): void {
+  if (!sharedJournal || dryRun || env["ROTA_JOURNAL"]) return;
+  throw new RotaError("REFUSED", {
+    problem: `${file} says journal: shared, and $ROTA_JOURNAL names none: nobody else would see this change`,
+    left: untouched,
+    next: "export ROTA_JOURNAL=postgres://…, the team's journal, then the same again",
+  });
 }
 
 const isSame = (a: Plan, b: Plan): boolean =>

@@ -5,6 +5,8 @@
 export interface Fleet {
   /** The name of the fleet: what the journal files its runs under. */
   name: string;
+  /** Changes are refused without a journal that is named in $ROTA_JOURNAL. */
+  sharedJournal: boolean;
   /** The inventory's path, as the person gave it. */
   file: string;
   balancers: Balancer[];

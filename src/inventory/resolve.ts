@@ -26,7 +26,7 @@ export function resolve(inventory: Inventory, setting: Setting): Fleet {
     const raw = inventory.pools[name];
     return raw ? [pool(name, raw, { ...setting, balancers, ssh })] : [];
   });
-  return { name: inventory.fleet, file, balancers, pools };
+  return { name: inventory.fleet, sharedJournal: inventory.journal === "shared", file, balancers, pools };
 }
 
 interface Surroundings extends Setting {

@@ -194,6 +194,12 @@ const pool = z.strictObject({
 export const inventorySchema = z
   .strictObject({
     fleet: name.describe("The name of the fleet: what the journal files its runs under."),
+    journal: z
+      .literal("shared")
+      .optional()
+      .describe(
+        "shared: what changes the fleet is refused without $ROTA_JOURNAL, so that nobody works beside the team unseen.",
+      ),
     balancers: z
       .record(nameKey, socket)
       .refine(filledMap, notEmpty)

@@ -110,3 +110,24 @@ test("a wrong inventory is told with line and column, as JSON too, and costs not
     await rm(folder, { recursive: true, force: true });
   }
 });
+
+test("an inventory that says journal: shared refuses a change that nobody else would see", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "rota-cli-"));
+  try {
+    const inventory = join(folder, "shop.yml");
+    await writeFile(
+      inventory,
+      "fleet: shop\njournal: shared\nbalancers: { lb1: unix:/nowhere/x.sock }\npools: { web: { nodes: { web1: 10.0.0.1 }, " +
+        "restart: { via: command, run: x }, check: { url: 'http://{host}/' } } }\n",
+    );
+    const { code, err } = await rota(["rotate", "web1", "-i", inventory]);
+    expect(code).toBe(3);
+    expect(err).toContain("says journal: shared, and $ROTA_JOURNAL names none");
+    const named = await rota(["rotate", "web1", "-i", inventory], {
+      env: { ROTA_JOURNAL: `sqlite:${folder}/journal.db` },
+    });
+    expect(named.err).toContain("there is no socket at /nowhere/x.sock");
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});

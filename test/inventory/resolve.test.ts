@@ -10,6 +10,7 @@ const nodesOf = (text: string) => poolOf(text)?.nodes ?? [];
 test("what the file leaves out has its default", () => {
   expect(fleetOf(withNodes("{ web1: 10.0.1.1 }"))).toEqual({
     name: "shop",
+    sharedJournal: false,
     file: "inventories/shop.yml",
     balancers: [
       { name: "lb1", socket: { kind: "unix", path: "/run/lb1.sock" } },

@@ -258,7 +258,7 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
     limits: { connect: 1, command: 1, ready: 1, capacity: 1 },
   };
   const balancers = pool.balancers.map((name) => ({ name, socket: { kind: "unix" as const, path: name } }));
-  const fleet: Fleet = { name: "fake", file: "fake.yml", balancers, pools: [pool] };
+  const fleet: Fleet = { name: "fake", sharedJournal: false, file: "fake.yml", balancers, pools: [pool] };
   const survey = surveyOf(one);
   const absences = new Map(
     one.states.flatMap((state, i): [string, Absence][] => {
