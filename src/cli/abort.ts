@@ -41,6 +41,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   await confirm({ yes: args.yes === true, force: false, name: run.run }, io);
 
   const balancers = haproxies(fleet.balancers);
+  const known = new Set(fleet.balancers.map(({ name }) => name));
   for (const absence of out) {
     const hold = {
       ...absence,
@@ -49,7 +50,8 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
       reason: args.reason ?? `run ${run.run} was aborted`,
     } as const;
     await lease.journal.takenOut(fleet.name, hold);
-    const serving = (await balancers.look(absence.found)).filter((entry) => !entry.outBecause);
+    const places = absence.found.filter(({ balancer }) => known.has(balancer));
+    const serving = (await balancers.look(places)).filter((entry) => !entry.outBecause);
     await lease.mustHold();
     await balancers.set(serving, "maint");
   }

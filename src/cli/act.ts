@@ -12,11 +12,13 @@ import { type GoOn, failureOf, interruptionOf, sayLeft } from "../rotation/endin
 import { type Plan, tripsOf } from "../rotation/plan.ts";
 import type { Hosts, Known, RunStart } from "../rotation/ports.ts";
 import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";
+import { traceOf } from "../rotation/unfinished.ts";
 import { type World, nameOf } from "../rotation/world.ts";
 import type { ChangeArgs, Work } from "./change.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { underLease } from "./lease.ts";
+import { untouched } from "./refuse.ts";
 import { errorLines, showError } from "./show-error.ts";
 import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
@@ -46,7 +48,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     set: Object.fromEntries(Object.entries(work.set).map(([key, value]) => [key, redact(value)])),
   };
   const nodes = tripsOf(plan).map(nameOf);
-  const run = await beginOrGoOn(work, { ...start, nodes }, lease, redact);
+  const run = await beginOrGoOn(work, { ...start, nodes }, means, redact);
   if (means.over !== undefined) await journal.end(means.over, "aborted", `run ${run} took its place`);
   const goOn = goOnWith(run, args, redact(work.again));
   const view = await openView(io, args.json === true);
@@ -77,11 +79,19 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
 async function beginOrGoOn(
   { args }: Work,
   start: Omit<RunStart, "args">,
-  { journal }: Lease,
+  { known, lease: { journal } }: Means,
   redact: Redact,
 ): Promise<string> {
   const { resume, ...given } = args;
   if (!resume) return journal.begin({ ...start, args: redacted(given, redact) });
+  const now = await known.run(resume.run);
+  if (!now || traceOf(now) !== resume.trace) {
+    throw new RotaError("REFUSED", {
+      problem: `somebody else went on with run ${resume.run} meanwhile`,
+      left: untouched,
+      next: `rota show ${resume.run}`,
+    });
+  }
   await journal.resumed(resume.run);
   return resume.run;
 }

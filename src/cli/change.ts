@@ -36,6 +36,8 @@ export interface ChangeArgs extends SiteArgs {
 /** A run that goes on. */
 export interface Resumption {
   run: string;
+  /** What it looked like when it was decided what is left: see `traceOf`. */
+  trace: string;
   /** Steps of its nodes that are done for good. */
   done: ReadonlyMap<string, ReadonlySet<StepName>>;
 }

@@ -9,7 +9,7 @@ import { selectNodes } from "../inventory/select.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import { openJournal } from "../journal/open.ts";
 import type { WholeRun } from "../rotation/ports.ts";
-import { doneSteps, isUpgradeUnknown, standingsOf } from "../rotation/unfinished.ts";
+import { doneSteps, isUpgradeUnknown, standingsOf, traceOf } from "../rotation/unfinished.ts";
 import type { ChangeArgs } from "./change.ts";
 import { isYes } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -52,13 +52,13 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
     io.out(`run ${run.run} goes on where it runs`);
     return Exit.ok;
   }
-  const { nodes, failed } = nodesLeft(run, fleet, args);
+  const { nodes, failed } = nodesLeft(run, fleet, args, io);
   if (nodes.length === 0) return await close(journal, run, args, io);
   const stored = storedArgs.parse(run.args);
   const done = await stepsDone(run, fleet, nodes, failed, args, io);
   const { run: _, retry: __, ...given } = args;
   const words = { ...stored, ...given, reason: args.reason ?? stored.reason, nodes, skip: [] };
-  const again = { ...words, force: stored.force, resume: { run: run.run, done } };
+  const again = { ...words, force: stored.force, resume: { run: run.run, trace: traceOf(run), done } };
   switch (run.command) {
     case "deploy":
       return await (await import("./deploy.ts")).deploy(again, io);
@@ -79,7 +79,12 @@ async function letGoOn(journal: OpenJournal, { run, fleet, ended }: WholeRun): P
 }
 
 /** @throws RotaError USAGE where a node failed and nobody said what is to be done with it */
-function nodesLeft(run: WholeRun, fleet: Fleet, args: ResumeArgs): { nodes: string[]; failed: Set<string> } {
+function nodesLeft(
+  run: WholeRun,
+  fleet: Fleet,
+  args: ResumeArgs,
+  io: Io,
+): { nodes: string[]; failed: Set<string> } {
   const standings = standingsOf(run);
   const skipped = new Set(args.skip.length > 0 ? selectNodes(fleet, args.skip).map(({ name }) => name) : []);
   const failed = standings.failed.filter((node) => !skipped.has(node));
@@ -94,6 +99,8 @@ function nodesLeft(run: WholeRun, fleet: Fleet, args: ResumeArgs): { nodes: stri
   }
   const left = [...standings.halfDone, ...failed, ...standings.rest].filter((node) => !skipped.has(node));
   const known = new Set(fleet.pools.flatMap(({ nodes }) => nodes.map(({ name }) => name)));
+  const gone = left.filter((node) => !known.has(node));
+  if (gone.length > 0) io.err(`${gone.join(", ")}: no longer in the inventory, and left as it is`);
   return { nodes: left.filter((node) => known.has(node)), failed: new Set(failed) };
 }
 

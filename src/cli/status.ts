@@ -51,6 +51,8 @@ function statusOf(
       .filter((node) => nodes.includes(node))
       .map((node) => ({ pool: pool.name, node, ...entriesOfNode(fleet, pool, node, survey) })),
   );
+  const all = new Set(fleet.pools.flatMap((pool) => pool.nodes.map(({ name }) => name)));
+  const gone = [...absences.values()].filter(({ node }) => !all.has(node));
   return {
     fleet: fleet.name,
     nodes: seen.map(({ pool, node: { name }, entries }) => ({
@@ -61,7 +63,14 @@ function statusOf(
       failure: failures.get(name),
     })),
     backends: survey.backends,
-    problems: [...survey.unread.map(({ error }) => messageOf(error)), ...seen.flatMap(({ lacks }) => lacks)],
+    problems: [
+      ...survey.unread.map(({ error }) => messageOf(error)),
+      ...seen.flatMap(({ lacks }) => lacks),
+      ...gone.map(
+        ({ node, run, by }) =>
+          `${node} was taken out by run ${run} (${by}), and is no longer in the inventory`,
+      ),
+    ],
   };
 }
 

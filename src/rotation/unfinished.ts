@@ -39,6 +39,14 @@ export function doneSteps({ steps }: WholeRun, node: string, failed: boolean): S
 export const isUpgradeUnknown = ({ steps }: WholeRun, node: string): boolean =>
   steps.some((step) => step.node === node && step.step === "upgrade" && step.ok === undefined);
 
+/** Changes whenever anybody went on with the run. */
+export const traceOf = ({ outcome, steps, trips }: WholeRun): string =>
+  JSON.stringify([
+    outcome,
+    steps.map(({ started, ended }) => [started, ended]),
+    trips.map(({ ended }) => ended),
+  ]);
+
 /** "web1 back; web2 out at check; web3 at restart; 2 had no turn" */
 export function sayStandings(run: WholeRun): string {
   const { done, failed, halfDone, rest } = standingsOf(run);

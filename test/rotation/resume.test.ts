@@ -132,3 +132,18 @@ function countsOf(site: FakeSite, node: string): { upgrade: number; restart: num
     restart: commands.filter((command) => command.includes("restarting")).length,
   };
 }
+
+test("a resume that waited for another one of the same run does not do it once more", async () => {
+  await using site = await fakeSite({ nodes: 3 });
+  site.atStep("web1", "settle", () => void process.emit("SIGTERM", "SIGTERM"));
+  expect((await deploy(site, "--min-serving", "1")).code).toBe(4);
+  const [one, other] = await Promise.all([
+    site.rota("resume", "--wait", "30s"),
+    site.rota("resume", "--wait", "30s"),
+  ]);
+  expect([one.code, other.code].toSorted((a, b) => a - b)).toEqual([0, 3]);
+  expect(`${one.err}${other.err}`).toMatch(
+    /somebody else went on with run \w+ meanwhile\n {2}left: {2}nothing was touched/,
+  );
+  for (const node of ["web2", "web3"]) expect(site.host(node).commands).toHaveLength(2);
+});
