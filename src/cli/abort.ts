@@ -1,7 +1,4 @@
 import { haproxies } from "../balancer/balancers.ts";
-import { findInventory } from "../inventory/find.ts";
-import { thisMachine } from "../inventory/here.ts";
-import { loadInventory } from "../inventory/load.ts";
 import { openJournal } from "../journal/open.ts";
 import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -9,7 +6,7 @@ import { findOpenRun } from "./find-run.ts";
 import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
 import { stopOnSignals } from "./signals.ts";
-import { whoIsThis } from "./site.ts";
+import { fleetOf, whoIsThis } from "./site.ts";
 import { readDuration } from "./words.ts";
 
 export interface AbortArgs {
@@ -23,8 +20,7 @@ export interface AbortArgs {
 
 /** Closes a run: what is proven stays in, everything else that it took out stays out, and is held. */
 export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
-  const file = findInventory({ given: args.inventory, env: io.env, cwd: io.cwd });
-  const fleet = loadInventory(file, thisMachine(io.cwd));
+  const fleet = fleetOf(args.inventory, io);
   using stop = stopOnSignals();
   await using journal = await openJournal(io.env);
   const by = whoIsThis(io.env);

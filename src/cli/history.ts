@@ -3,13 +3,11 @@ import { createColors } from "picocolors";
 import { RotaError } from "../base/errors.ts";
 import { colours } from "../board/colours.ts";
 import { nodeLines, runLines, runsLines } from "../board/history.ts";
-import { findInventory } from "../inventory/find.ts";
-import { thisMachine } from "../inventory/here.ts";
-import { loadInventory } from "../inventory/load.ts";
 import { shown } from "../inventory/names.ts";
 import { readJournal } from "../journal/open.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { fleetOf } from "./site.ts";
 import { readCount } from "./words.ts";
 
 export interface RunsArgs {
@@ -21,16 +19,13 @@ export interface RunsArgs {
 /** Of the fleet of `-i`; of all fleets without it. */
 export async function runs({ inventory, limit, json }: RunsArgs, io: Io): Promise<ExitCode> {
   const most = readCount("--limit", limit) ?? 20;
-  const fleet = inventory === undefined ? undefined : fleetOf(inventory, io);
+  const fleet = inventory === undefined ? undefined : fleetOf(inventory, io).name;
   await using journal = await readJournal(io.env);
   const found = (await journal?.runs(fleet, most)) ?? [];
   if (json) io.out(JSON.stringify(found));
   else for (const line of runsLines(found, new Date())) io.out(line);
   return Exit.ok;
 }
-
-const fleetOf = (given: string, io: Io): string =>
-  loadInventory(findInventory({ given, env: io.env, cwd: io.cwd }), thisMachine(io.cwd)).name;
 
 export interface ShowArgs {
   inventory?: string | undefined;
@@ -42,7 +37,7 @@ export interface ShowArgs {
 /** @throws RotaError USAGE for a run or a node that the journal does not know */
 export async function show({ inventory, run: id, node, json }: ShowArgs, io: Io): Promise<ExitCode> {
   await using journal = await readJournal(io.env);
-  const fleet = inventory === undefined ? undefined : fleetOf(inventory, io);
+  const fleet = inventory === undefined ? undefined : fleetOf(inventory, io).name;
   const [last] = id === "last" ? ((await journal?.runs(fleet, 1)) ?? []) : [];
   const run = await journal?.run(last?.run ?? id);
   if (!run) throw unknown(`no run, or more than one, is ${shown(id)}`);

@@ -1,12 +1,9 @@
 import { RotaError } from "../base/errors.ts";
-import { findInventory } from "../inventory/find.ts";
-import { thisMachine } from "../inventory/here.ts";
-import { loadInventory } from "../inventory/load.ts";
 import { openJournal } from "../journal/open.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
-import { whoIsThis } from "./site.ts";
+import { fleetOf, whoIsThis } from "./site.ts";
 
 export interface PauseArgs {
   inventory?: string | undefined;
@@ -15,8 +12,7 @@ export interface PauseArgs {
 
 /** The run under way finishes the nodes in hand, and starts no other until it is resumed. */
 export async function pause({ inventory, json }: PauseArgs, io: Io): Promise<ExitCode> {
-  const file = findInventory({ given: inventory, env: io.env, cwd: io.cwd });
-  const { name: fleet } = loadInventory(file, thisMachine(io.cwd));
+  const { name: fleet } = fleetOf(inventory, io);
   await using journal = await openJournal(io.env);
   const [last] = await journal.runs(fleet, 1);
   if (!last || last.ended !== undefined || !(await journal.holderOf(fleet)))

@@ -1,10 +1,7 @@
 import * as z from "zod";
 import { RotaError } from "../base/errors.ts";
 import type { StepName } from "../events/events.ts";
-import { findInventory } from "../inventory/find.ts";
 import type { Fleet } from "../inventory/fleet.ts";
-import { thisMachine } from "../inventory/here.ts";
-import { loadInventory } from "../inventory/load.ts";
 import { selectNodes } from "../inventory/select.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import { openJournal } from "../journal/open.ts";
@@ -18,7 +15,7 @@ import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
 import { untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
-import { whoIsThis } from "./site.ts";
+import { fleetOf, whoIsThis } from "./site.ts";
 import { commandLine } from "./words.ts";
 
 export interface ResumeArgs extends Omit<ChangeArgs, "nodes" | "resume"> {
@@ -44,8 +41,7 @@ const storedArgs = z.object({
 
 /** Goes on with a run: half-done nodes first, then the rest; what is done is not done again. */
 export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
-  const file = findInventory({ given: args.inventory, env: io.env, cwd: io.cwd });
-  const fleet = loadInventory(file, thisMachine(io.cwd));
+  const fleet = fleetOf(args.inventory, io);
   await using journal = await openJournal(io.env);
   const run = await findOpenRun(journal, fleet.name, args.run);
   if (await letGoOn(journal, run)) {

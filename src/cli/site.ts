@@ -23,12 +23,13 @@ export interface SiteArgs {
   json?: boolean | undefined;
 }
 
+/** The fleet that is meant. @throws RotaError USAGE, INVENTORY */
+export const fleetOf = (inventory: string | undefined, { env, cwd }: Io): Fleet =>
+  loadInventory(findInventory({ given: inventory, env, cwd }), thisMachine(cwd));
+
 /** @throws RotaError USAGE, INVENTORY */
 export function openSite({ inventory, nodes: words }: SiteArgs, io: Io): Site {
-  const fleet = loadInventory(
-    findInventory({ given: inventory, env: io.env, cwd: io.cwd }),
-    thisMachine(io.cwd),
-  );
+  const fleet = fleetOf(inventory, io);
   const nodes = selectNodes(fleet, words);
   const pools = fleet.pools.filter((pool) => pool.nodes.some((node) => nodes.includes(node)));
   const concerned = new Set(pools.flatMap((pool) => balancersOf(fleet, pool)));

@@ -1,13 +1,11 @@
 import { RotaError } from "../base/errors.ts";
-import { findInventory } from "../inventory/find.ts";
-import { thisMachine } from "../inventory/here.ts";
-import { loadInventory } from "../inventory/load.ts";
 import { openJournal } from "../journal/open.ts";
 import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
+import { fleetOf } from "./site.ts";
 
 export interface UnlockArgs {
   inventory?: string | undefined;
@@ -17,8 +15,7 @@ export interface UnlockArgs {
 
 /** Ends a lease by hand, after showing whose it is. Its holder, if it still lives, stops before its next act. */
 export async function unlock({ inventory, yes, json }: UnlockArgs, io: Io): Promise<ExitCode> {
-  const file = findInventory({ given: inventory, env: io.env, cwd: io.cwd });
-  const { name: fleet } = loadInventory(file, thisMachine(io.cwd));
+  const { name: fleet } = fleetOf(inventory, io);
   await using journal = await openJournal(io.env);
   const holder = await journal.holderOf(fleet);
   const say = (ended: boolean, text: string): void =>

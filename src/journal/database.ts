@@ -18,11 +18,15 @@ export const broken = (where: string, thrown: unknown): RotaError =>
     ? thrown
     : new RotaError("JOURNAL", {
         problem: `the journal ${where} can't be used: ${messageOf(thrown)}`,
-        next: where.startsWith("postgres")
-          ? "is the database running, and may you use it? Then the same again"
-          : "make the file writable by you, or name another one: ROTA_JOURNAL=sqlite:/path rota …",
+        next: nextFor(where, messageOf(thrown)),
         cause: thrown,
       });
+
+function nextFor(where: string, fault: string): string {
+  if (where.startsWith("postgres")) return "see that the database runs, and that you may use it";
+  if (/disk is full/.test(fault)) return "make room on its disk"; // SQLITE_FULL
+  return "make the file writable by you, or name another one: ROTA_JOURNAL=sqlite:/path rota …";
+}
 
 /** An address of PostgreSQL as it may be shown. */
 export function withoutPassword(url: string): string {

@@ -71,7 +71,13 @@ async function runOnNode(
       emit({ type: "output", node, step: name, stream: line.stream, text });
     },
   });
-  if (printed.length > 0) await journal.printed(run, node, name, printed.join("\n"));
+  if (printed.length > 0) {
+    await journal.printed(run, node, name, printed.join("\n")).catch((thrown: unknown) => {
+      // What was done is done: that it is not kept must not make it a failure, to be done again.
+      if (!(thrown instanceof RotaError && thrown.code === "JOURNAL")) throw thrown;
+      emit({ type: "notice", node, text: `what ${name} printed is not kept: ${thrown.message}` });
+    });
+  }
   if (outcome.kind === "done") return;
   const code = now.aborted ? "INTERRUPTED" : outcome.kind === "failed" ? "COMMAND_FAILED" : "COMMAND_UNKNOWN";
   throw new RotaError(code, { problem: `${name} on ${node}: ${outcome.why}` });

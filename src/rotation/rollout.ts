@@ -46,17 +46,27 @@ async function rollOutPool(
 ): Promise<TripEnd[]> {
   const ended: TripEnd[] = [];
   for (const [i, { trips }] of batches.entries()) {
-    await world.untilWanted();
     if (enough(ended)) break;
+    const go = await whenWanted(travel, world);
+    if (enough(ended)) break; // that may have been a long wait
     const nodes = trips.map(nameOf);
     world.emit({ type: "batch started", pool: pool.name, batch: i + 1, of: batches.length, nodes });
     // The next batch's connections are opened while this one is out; what fails shows when its turn comes.
     for (const { node, hostNeeded } of batches[i + 1]?.trips ?? [])
       if (hostNeeded) world.hosts.open(node).catch(() => undefined);
-    ended.push(...(await allAtOnce(trips, (trip) => travelOne(trip, world, travel))));
+    ended.push(...(await allAtOnce(trips, (trip) => travelOne(trip, world, go))));
   }
   return ended;
 }
+
+/** Where nobody can say whether the run is paused, the next nodes fail with that, untouched; the rest is told too. */
+const whenWanted = (travel: Travel, world: World): Promise<Travel> =>
+  world.untilWanted().then(
+    () => travel,
+    (thrown: unknown) => async () => {
+      throw thrown;
+    },
+  );
 
 /** Waits for all of them; `travelOne` gives every failure as a result. */
 const allAtOnce = <T>(trips: Trip[], work: (trip: Trip) => Promise<T>): Promise<T[]> =>
