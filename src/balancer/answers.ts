@@ -192,10 +192,16 @@ export interface BackendRow {
   backend: string;
   /** Servers that load balancing can use now, backups not counted. */
   serving: number;
+  /** Backups that it can use now; they serve where no other server does. */
+  backups: number;
 }
 
 export const readBackends = (frame: string): BackendRow[] =>
-  readCsv(frame).map((field) => ({ backend: field.text("pxname"), serving: field.count("act") }));
+  readCsv(frame).map((field) => ({
+    backend: field.text("pxname"),
+    serving: field.count("act"),
+    backups: field.count("bck"),
+  }));
 
 /** A row's fields by the names in its header: their places differ between versions of HAProxy. */
 interface Fields {

@@ -48,12 +48,12 @@ export function entriesOf(balancer: string, states: ServerState[], rows: ServerR
 }
 
 export function backendsOf(balancer: string, entries: Entry[], rows: BackendRow[]): Backend[] {
-  return rows.flatMap(({ backend, serving }) => {
+  return rows.flatMap(({ backend, serving, backups }) => {
     const servers = entries.filter((entry) => entry.backend === backend && !entry.backup);
-    if (servers.length === 0) return [];
+    if (servers.length + backups === 0) return [];
     const absent = servers
       .filter((entry) => entry.outBecause)
       .map((entry) => `${entry.server} ${entry.status}`);
-    return { balancer, backend, servers: servers.length, serving, absent };
+    return { balancer, backend, servers: servers.length, serving, backups, absent };
   });
 }

@@ -1,6 +1,7 @@
 /** The fleet as every balancer sees it, as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
 import type { Absence, Backend, Entry } from "../rotation/ports.ts";
+import { samePlace } from "../rotation/place.ts";
 import { type Paint, type Tone, unpainted } from "./board.ts";
 import { columns } from "./width.ts";
 
@@ -28,7 +29,9 @@ export function statusLines(
   now: Date,
   paint: Paint = unpainted,
 ): string[] {
-  const wrong = nodes.filter(({ absence, entries }) => absence && entries.some((entry) => !entry.outBecause));
+  const wrong = nodes.filter(({ absence, entries }) =>
+    entries.some((entry) => !entry.outBecause && isWantedOut(entry, absence)),
+  );
   const places = [
     ...new Set(nodes.flatMap(({ entries }) => entries.map((e) => `${e.balancer}/${e.backend}`))),
   ].toSorted();
@@ -55,6 +58,10 @@ export function statusLines(
     ...body.map((line, i) => paint(toneOf(nodes[i]?.entries ?? []), line)),
   ];
 }
+
+/** Where it was found in rotation, and taken out. */
+const isWantedOut = (entry: Entry, absence: Absence | undefined): boolean =>
+  absence?.found.some((place) => samePlace(place, entry)) ?? false;
 
 const toneOf = (entries: Entry[]): Tone => {
   if (entries.length === 0 || entries.some((entry) => entry.outBecause === "health")) return "bad";

@@ -24,6 +24,7 @@ import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
 import { untilNotPaused } from "./paused.ts";
 import { type View, openView } from "./views.ts";
+import { secretsOf } from "./variables.ts";
 import { commandLine } from "./words.ts";
 
 interface Means {
@@ -39,7 +40,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   const { command, site, args } = work;
   const { lease, stop } = means;
   const { journal } = lease;
-  const redact = redactor(tripsOf(plan).flatMap(({ secrets }) => secrets));
+  const redact = redactor(secretsOf(site.nodes, io.env));
   const start = {
     command,
     fleet: site.fleet.name,
@@ -165,7 +166,8 @@ const worldOf = (
   now: AbortSignal.any([stop.now, lease.lost]),
   leaving: new PQueue({ concurrency: 1 }),
   force: args.force === true,
-  untilWanted: () => untilNotPaused(known, start.run, stop, view.emit),
+  untilWanted: () =>
+    untilNotPaused(known, start.run, AbortSignal.any([stop.afterThisNode, lease.lost]), view.emit),
 });
 
 async function closingOnDefect<T>(view: View, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 /** What every command that changes something does: look, plan, reach the hosts, ask, act. */
 import { RotaError } from "../base/errors.ts";
+import { redactor } from "../base/redact.ts";
 import type { CommandName, StepName } from "../events/events.ts";
 import type { Fleet } from "../inventory/fleet.ts";
 import { openJournal } from "../journal/open.ts";
@@ -17,6 +18,7 @@ import { nothingToDo, prepare, rehearsed, showPlan } from "./prepare.ts";
 import { refuse, untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { type Site, type SiteArgs, whoIsThis } from "./site.ts";
+import { refuseSecrets, secretsOf } from "./variables.ts";
 import { readDuration } from "./words.ts";
 
 export interface ChangeArgs extends SiteArgs {
@@ -57,6 +59,7 @@ export interface Work {
 export async function change(work: Work, io: Io): Promise<ExitCode> {
   const { site, args } = work;
   refuseUnseen(site.fleet, args, io);
+  refuseSecrets(work.set, site.nodes, io.env);
   using stop = stopOnSignals(readDuration("--grace", args.grace));
   await using journal = await openJournal(io.env);
   await using hosts = sshHosts({ connectWithin: connectLimits(site), agent: io.env["SSH_AUTH_SOCK"] });
@@ -66,7 +69,8 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   if (shown) {
     const first = showPlan(shown, args, io);
     if (!first) return nothingToDo(work, shown, io);
-    await confirm({ yes, force: args.force === true, name: first.node.name }, io);
+    const { afterThisNode } = stop;
+    await confirm({ yes, force: args.force === true, name: first.node.name, stop: afterThisNode }, io);
   } else await confirm({ yes: args.yes === true, force: args.force === true, name: "" }, io);
   if (args.dryRun) return rehearsed(await prepare(work, journal, hosts, false), args, io);
 
@@ -104,7 +108,7 @@ const claimOf = ({ command, site, args }: Work, { env }: Io): Wanted => ({
   fleet: site.fleet.name,
   by: whoIsThis(env),
   command,
-  reason: args.reason,
+  reason: args.reason === undefined ? undefined : redactor(secretsOf(site.nodes, env))(args.reason),
   wait: readDuration("--wait", args.wait) ?? 0,
 });
 

@@ -1,5 +1,6 @@
 import { RotaError } from "../base/errors.ts";
 import { openJournal } from "../journal/open.ts";
+import { isGone } from "../journal/process.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
@@ -15,7 +16,8 @@ export async function pause({ inventory, json }: PauseArgs, io: Io): Promise<Exi
   const { name: fleet } = fleetOf(inventory, io);
   await using journal = await openJournal(io.env);
   const [last] = await journal.runs(fleet, 1);
-  if (!last || last.ended !== undefined || !(await journal.holderOf(fleet)))
+  const holder = await journal.holderOf(fleet);
+  if (!last || last.ended !== undefined || !holder || isGone(holder))
     throw new RotaError("USAGE", {
       problem: `no run of ${fleet} is under way`,
       left: untouched,

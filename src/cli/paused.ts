@@ -3,13 +3,12 @@ import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { Emit } from "../events/events.ts";
 import type { Known } from "../rotation/ports.ts";
-import type { Stop } from "./signals.ts";
 
 /** Returns at once where nobody paused the run; else when it is resumed, or a signal says to stop. */
 export async function untilNotPaused(
   known: Known,
   run: string,
-  { afterThisNode }: Stop,
+  stop: AbortSignal,
   emit: Emit,
 ): Promise<void> {
   await poll({
@@ -17,7 +16,7 @@ export async function untilNotPaused(
     every: 500,
     within: Infinity,
     clock: systemClock,
-    signal: afterThisNode,
+    signal: stop,
     probe: async () => {
       const by = await known.pausedBy(run);
       return by === undefined ? yes(undefined) : notYet(`paused by ${by}; rota resume ${run} goes on`);

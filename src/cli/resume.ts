@@ -5,6 +5,7 @@ import type { Fleet } from "../inventory/fleet.ts";
 import { selectNodes } from "../inventory/select.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import { openJournal } from "../journal/open.ts";
+import { isGone } from "../journal/process.ts";
 import type { WholeRun } from "../rotation/ports.ts";
 import { doneSteps, isUpgradeUnknown, standingsOf, traceOf } from "../rotation/unfinished.ts";
 import type { ChangeArgs } from "./change.ts";
@@ -69,7 +70,8 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
 
 /** A run that is paused and lives goes on by itself, where it runs. */
 async function letGoOn(journal: OpenJournal, { run, fleet, ended }: WholeRun): Promise<boolean> {
-  if (ended !== undefined || !(await journal.holderOf(fleet)) || !(await journal.pausedBy(run))) return false;
+  const holder = await journal.holderOf(fleet);
+  if (ended !== undefined || !holder || isGone(holder) || !(await journal.pausedBy(run))) return false;
   await journal.pause(run, undefined);
   return true;
 }

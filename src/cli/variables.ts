@@ -60,6 +60,29 @@ function secretsIn(name: string, value: string): string[] {
   return [value, ...value.split("\n").filter((line) => line.length >= shortestSecret)];
 }
 
+/** Every secret that these nodes could be given: nothing that is shown or stored may hold one. */
+export const secretsOf = (nodes: Node[], env: Io["env"]): string[] =>
+  nodes.flatMap(({ vars }) =>
+    Object.values(vars).flatMap((variable) => {
+      if (!("env" in variable && variable.secret)) return [];
+      const value = Object.hasOwn(env, variable.env) ? env[variable.env] : undefined;
+      return value === undefined || value.length < shortestSecret ? [] : secretsIn(variable.env, value);
+    }),
+  );
+
+/** @throws RotaError USAGE for a value of --set that holds a secret: stored, it would be lost for a resume */
+export function refuseSecrets(set: Record<string, string>, nodes: Node[], env: Io["env"]): void {
+  const secrets = secretsOf(nodes, env);
+  const [key] =
+    Object.entries(set).find(([, value]) => secrets.some((secret) => value.includes(secret))) ?? [];
+  if (key === undefined) return;
+  throw new RotaError("USAGE", {
+    problem: `the value of --set ${key} holds a secret of the inventory`,
+    left: "nothing was touched",
+    next: `name it in vars: ${key}: { env: ${key}, secret: true }`,
+  });
+}
+
 /** @throws RotaError USAGE where a deploy was not given what a pool says it needs */
 export function checkNeeds(fleet: Fleet, nodes: Node[], set: Record<string, string>): void {
   const pools = fleet.pools.filter((pool) => pool.nodes.some((node) => nodes.includes(node)));

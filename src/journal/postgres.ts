@@ -13,8 +13,10 @@ export function openPostgres(url: string): JournalDatabase {
     keepAlive: true,
     application_name: "rota",
   });
-  // A connection that dies while nobody uses it is replaced; unheard, its error would end the process.
+  // A connection that dies is replaced; unheard, its error would end the process. The pool hears only of those that
+  // nobody uses; one that dies in use, after its query has failed, tells only itself.
   pool.on("error", () => undefined);
+  pool.on("connect", (client) => void client.on("error", () => undefined));
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return {
     db,

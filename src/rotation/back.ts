@@ -1,6 +1,6 @@
 import { poll, notYet, yes } from "../base/poll.ts";
 import { RotaError } from "../base/errors.ts";
-import { recordAbsence } from "./leave.ts";
+import { goneOf, recordAbsence } from "./leave.ts";
 import type { Activity, AdminState, Entry } from "./ports.ts";
 import { samePlace, sayPlace } from "./place.ts";
 import { untilAnswered, whileUnanswered } from "./unanswered.ts";
@@ -20,7 +20,13 @@ export async function putBack(trip: Trip, world: World): Promise<void> {
   await untilAnswered(trip, world, () => leaveAsFound(trip, world));
   trip.reached = "back";
   // A hold that was there before stays its owner's: the node is out as found, and still known to be.
-  if (!isHeld(trip)) await world.journal.putBack(world.fleet, trip.node.name);
+  if (isHeld(trip)) return;
+  const gone = goneOf(trip);
+  if (gone.length === 0 || !trip.absence) return world.journal.putBack(world.fleet, trip.node.name);
+  await world.journal.takenOut(world.fleet, { ...trip.absence, found: gone });
+  const where = gone.map(sayPlace).join(", ");
+  const text = `${where}: no longer in the inventory, and still as run ${trip.absence.run} left it`;
+  world.emit({ type: "notice", node: trip.node.name, text });
 }
 
 /** Exactly what was found: the admin state by us, the weight never touched, both read back. */

@@ -6,7 +6,7 @@ import { fill } from "../inventory/placeholders.ts";
 import { whileOutOfReach } from "./keep-out.ts";
 import { sayPlace } from "./place.ts";
 import { untilNewProcess } from "./process.ts";
-import { untilAnswered } from "./unanswered.ts";
+import { untilAnswered, whileUnanswered } from "./unanswered.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
 
 export async function upgrade(trip: Trip, world: World): Promise<void> {
@@ -30,7 +30,25 @@ export async function restart(trip: Trip, world: World): Promise<void> {
  */
 async function outOfReach(trip: Trip, world: World): Promise<void> {
   await untilAnswered(trip, world, () => tellMaint(trip, world));
-  trip.reached = "changed";
+  await untilEmpty(trip, world);
+}
+
+/** A sticky client's request may have come between the quiet moment and maint: it is let end. */
+async function untilEmpty(trip: Trip, { balancers, clock, now, emit }: World): Promise<void> {
+  const node = nameOf(trip);
+  await poll({
+    what: `the last requests of ${node} to end`,
+    every: 25,
+    within: trip.pool.drain.within,
+    clock,
+    signal: now,
+    probe: () =>
+      whileUnanswered(async () => {
+        const left = (await balancers.watch(trip.places)).filter((at) => at.sessions > 0 || at.queued > 0);
+        return left.length === 0 ? yes(undefined) : notYet(`requests at ${left.map(sayPlace).join(", ")}`);
+      }),
+    onSaw: (saw) => emit({ type: "waiting", node, step: "settle", saw }),
+  });
 }
 
 async function tellMaint(trip: Trip, { balancers, emit }: World): Promise<void> {
@@ -40,8 +58,8 @@ async function tellMaint(trip: Trip, { balancers, emit }: World): Promise<void> 
     const text = `${back.map(sayPlace).join(", ")} no longer has ${node} out; told again`;
     emit({ type: "notice", node, text });
   }
-  // Leaving maint would make HAProxy call a node that is down up at once: there is no way back from here.
-  if (trip.standing === "down") trip.reached = "changed";
+  // Leaving maint makes HAProxy call any node up at once: from here the only way back is a proof.
+  trip.reached = "changed";
   await balancers.set(back, "maint");
 }
 
@@ -75,7 +93,7 @@ async function runOnNode(
     await journal.printed(run, node, name, printed.join("\n")).catch((thrown: unknown) => {
       // What was done is done: that it is not kept must not make it a failure, to be done again.
       if (!(thrown instanceof RotaError && thrown.code === "JOURNAL")) throw thrown;
-      emit({ type: "notice", node, text: `what ${name} printed is not kept: ${thrown.message}` });
+      emit({ type: "notice", node, text: `what ${name} on ${node} printed is not kept: ${thrown.message}` });
     });
   }
   if (outcome.kind === "done") return;

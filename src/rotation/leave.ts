@@ -61,6 +61,10 @@ export async function leave(trip: Trip, world: World): Promise<void> {
   });
 }
 
+/** Places of balancers that are no longer in the inventory: there the node is still as our run left it. */
+export const goneOf = ({ absence, pool }: Trip): Found[] =>
+  absence?.found.filter(({ balancer }) => !pool.balancers.includes(balancer)) ?? [];
+
 /** The journal knows of it before any balancer does. A hold of somebody else stays theirs. */
 export async function recordAbsence(trip: Trip, world: World): Promise<void> {
   const { journal, fleet, run, by, reason, clock } = world;
@@ -79,21 +83,28 @@ export async function recordAbsence(trip: Trip, world: World): Promise<void> {
     reason: why,
     since: clock.today(),
     until,
-    found,
+    found: [...found, ...goneOf(trip)],
   });
 }
 
 /** Waits until every backend can spare this node. */
 async function untilSpared(trip: Trip, world: World): Promise<void> {
   const { balancers, clock, afterThisNode, now, force, emit } = world;
-  const serving = trip.entries.filter((entry) => entry.outBecause === undefined && !entry.backup);
+  const serving = trip.entries.filter((entry) => entry.outBecause === undefined);
   if (serving.length === 0) return;
+  const asBackup = serving.filter((entry) => entry.backup).map(sayBackend);
   const { minServing } = trip.pool.rollout;
   const lacking = async (): Promise<string[]> => {
     const backends = await balancers.capacity(serving);
-    return backends
-      .filter((b) => b.serving - 1 < shareOf(minServing, b.servers, "up"))
-      .map((b) => sayLack(b, shareOf(minServing, b.servers, "up")));
+    return backends.flatMap((b) => {
+      const least = shareOf(minServing, b.servers, "up");
+      // A backup serves where nobody else does: the last one is missed then.
+      if (asBackup.includes(sayBackend(b)))
+        return b.serving > 0 || b.backups > 1
+          ? []
+          : [`${sayBackend(b)}: only the backup ${trip.node.server} serves`];
+      return b.serving - 1 < least ? [sayLack(b, least)] : [];
+    });
   };
   if (force) return;
   const what = `capacity to take ${trip.node.name} out`;
@@ -117,6 +128,9 @@ async function untilSpared(trip: Trip, world: World): Promise<void> {
     throw new RotaError("CAPACITY", { problem: thrown.message, cause: thrown });
   });
 }
+
+const sayBackend = ({ balancer, backend }: { balancer: string; backend: string }): string =>
+  `${balancer}/${backend}`;
 
 /** "lb1/app: 2 of 4 serve, 2 must stay (out: web3 DOWN, web4 MAINT)" */
 export const sayLack = ({ balancer, backend, serving, servers, absent }: Backend, least: number): string =>

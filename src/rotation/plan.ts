@@ -162,7 +162,6 @@ function startTrip(
     process: undefined,
     outSince: undefined,
     lastLines: [],
-    secrets,
     redact: redactor(secrets),
   };
 }

@@ -40,6 +40,8 @@ export interface Backend {
   servers: number;
   /** Of these, the ones that take traffic now. */
   serving: number;
+  /** Backups that would take traffic where no other server does. */
+  backups: number;
   /** Who doesn't, and why, for people: "web3 DRAIN". */
   absent: string[];
 }

@@ -3,6 +3,7 @@ import { RotaError, messageOf } from "../base/errors.ts";
 import type { NodeEnd } from "../events/events.ts";
 import { afterFailure, endOf } from "./failure.ts";
 import { rotateNode } from "./node.ts";
+import { sayPlace } from "./place.ts";
 import { type Plan, type PoolPlan, tripsOf } from "./plan.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
 
@@ -34,6 +35,7 @@ export async function rollOut(plan: Plan, world: World, travel: Travel = rotateN
     ended.push(...done);
     if (enough(done)) break;
   }
+  await keepOutFailed(ended, world);
   const started = new Set(ended.map(({ trip }) => trip));
   return { ended, notStarted: tripsOf(plan).filter((trip) => !started.has(trip)) };
 }
@@ -47,6 +49,7 @@ async function rollOutPool(
   const ended: TripEnd[] = [];
   for (const [i, { trips }] of batches.entries()) {
     if (enough(ended)) break;
+    await keepOutFailed(ended, world);
     const go = await whenWanted(travel, world);
     if (enough(ended)) break; // that may have been a long wait
     const nodes = trips.map(nameOf);
@@ -103,4 +106,22 @@ async function travelOne(trip: Trip, world: World, travel: Travel): Promise<Trip
 async function writeEnd(trip: Trip, end: NodeEnd, failure: unknown, { journal, run }: World): Promise<void> {
   if (failure instanceof RotaError && failure.code === "INTERRUPTED" && end === "out") return;
   await journal.nodeEnded(run, nameOf(trip), end, failure === undefined ? undefined : messageOf(failure));
+}
+
+/** A reload meanwhile may have put a node that failed back into rotation: it is told again, and that is said. */
+async function keepOutFailed(ended: TripEnd[], { balancers, emit }: World): Promise<void> {
+  for (const { trip } of ended.filter(
+    ({ end, trip: { reached } }) => end === "out" && reached === "changed",
+  )) {
+    const node = nameOf(trip);
+    try {
+      const back = (await balancers.look(trip.places)).filter((entry) => entry.admin === "ready");
+      if (back.length === 0) continue;
+      await balancers.set(back, "maint");
+      const text = `${back.map(sayPlace).join(", ")} no longer had ${node} out; told again`;
+      emit({ type: "notice", node, text });
+    } catch (thrown) {
+      emit({ type: "notice", node, text: `${node} could not be looked after: ${messageOf(thrown)}` });
+    }
+  }
 }

@@ -70,9 +70,7 @@ export interface Trip {
   outSince: number | undefined;
   /** The last lines that its commands printed. */
   lastLines: string[];
-  /** Values that are never shown or stored. */
-  secrets: string[];
-  /** Takes them out of what is shown. */
+  /** Takes secrets out of what is shown and stored. */
   redact: Redact;
 }
 

@@ -159,7 +159,7 @@ test.each([
 
 test("a backend's row says how many servers can be used", () => {
   expect(readBackends("# pxname,svname,act,bck,\napp,BACKEND,2,1,")).toEqual([
-    { backend: "app", serving: 2 },
+    { backend: "app", serving: 2, backups: 1 },
   ]);
 });
 

@@ -59,8 +59,8 @@ test("a survey shows every server of every balancer, and the totals of each back
     { ...place("lb2", "web2"), status: "DOWN", outBecause: "health", lastCheck: "L7STS refused" },
   ]);
   expect(backends).toEqual([
-    { balancer: "lb1", backend: "app", servers: 2, serving: 1, absent: ["web2 UP"] },
-    { balancer: "lb2", backend: "app", servers: 2, serving: 1, absent: ["web2 DOWN"] },
+    { balancer: "lb1", backend: "app", servers: 2, serving: 1, backups: 0, absent: ["web2 UP"] },
+    { balancer: "lb2", backend: "app", servers: 2, serving: 1, backups: 0, absent: ["web2 DOWN"] },
   ]);
 });
 

@@ -67,11 +67,11 @@ test("a backend counts its servers without backups, and names who is absent", ()
   const states = [state(), state({ server: "web2", operational: 0 }), state({ server: "spare" })];
   const rows = [row(), row({ server: "web2", status: "DOWN" }), row({ server: "spare", backup: true })];
   const totals = [
-    { backend: "app", serving: 1 },
-    { backend: "empty", serving: 0 },
+    { backend: "app", serving: 1, backups: 1 },
+    { backend: "empty", serving: 0, backups: 0 },
   ];
   expect(backendsOf("lb1", entriesOf("lb1", states, rows), totals)).toEqual([
-    { balancer: "lb1", backend: "app", servers: 2, serving: 1, absent: ["web2 DOWN"] },
+    { balancer: "lb1", backend: "app", servers: 2, serving: 1, backups: 1, absent: ["web2 DOWN"] },
   ]);
 });
 

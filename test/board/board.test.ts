@@ -118,7 +118,7 @@ test("status is a table of nodes and balancers, and says first which node should
     reason: "disk",
     since: new Date(began - 3_600_000),
     until: new Date(began - 60_000),
-    found: [],
+    found: [{ balancer: "lb1", backend: "app", server: "web2", admin: "ready", weight: 1 }],
   } satisfies Absence;
   const status: FleetStatus = {
     fleet: "shop",
@@ -139,7 +139,7 @@ test("status is a table of nodes and balancers, and says first which node should
         failure: undefined,
       },
     ],
-    backends: [{ balancer: "lb1", backend: "app", servers: 3, serving: 2, absent: [] }],
+    backends: [{ balancer: "lb1", backend: "app", servers: 3, serving: 2, backups: 0, absent: [] }],
     lease: "ann@here (pid 7 on laptop), rota deploy, for 3s",
     unfinished: ["run 7f3a1c (deploy, by ann@here) is not finished: 1 done; web2 was at restart"],
     problems: ["lb2: nothing listens at /run/lb2.sock; is HAProxy running?"],

@@ -37,6 +37,8 @@ export interface Said {
 /** The whole program in this process, between balancers, hosts and apps that fail on demand. */
 export interface FakeSite extends AsyncDisposable {
   inventory: string;
+  /** What the program finds its journal by, also in a process of its own. */
+  env: Record<string, string | undefined>;
   balancers: FakeHaproxy[];
   balancer(name: string): FakeHaproxy;
   host(name: string): FakeHost;
@@ -81,6 +83,7 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
 
   return {
     inventory,
+    env,
     balancers,
     balancer: (name) =>
       named(

@@ -160,12 +160,16 @@ describe.each([
       expect(await journal.lastRotations("shop")).toHaveLength(1);
     }));
 
-  test("a new journal that several processes open at once is made once, and all of them write", () =>
-    fresh(async (env) => {
-      await Promise.all(Array.from({ length: 3 }, () => inAnotherProcess(env)));
-      const runs = await tables(env, (db) => db.selectFrom("runs").select("by").execute());
-      expect(new Set(runs.map(({ by }) => by)).size).toBe(3);
-    }));
+  test(
+    "a new journal that several processes open at once is made once, and all of them write",
+    { timeout: 90_000 },
+    () =>
+      fresh(async (env) => {
+        await Promise.all(Array.from({ length: 3 }, () => inAnotherProcess(env)));
+        const runs = await tables(env, (db) => db.selectFrom("runs").select("by").execute());
+        expect(new Set(runs.map(({ by }) => by)).size).toBe(3);
+      }),
+  );
 
   test("the history: each run with its nodes, steps, outputs and end, the newest first", () =>
     fresh(async (env) => {
@@ -316,7 +320,7 @@ test("a PostgreSQL that dies is told without its password, and is used again whe
   const failure = await journal.writes.begin(start).catch((thrown: unknown) => thrown);
   expect(failure).toMatchObject({
     code: "JOURNAL",
-    next: expect.stringContaining("is the database running"),
+    next: expect.stringContaining("see that the database runs"),
   });
   expect(String(failure)).not.toContain("hunter22");
   await postgres.start();

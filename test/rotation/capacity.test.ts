@@ -233,7 +233,7 @@ function surveyOf({ states, backups, others }: Case): Survey {
       (e) => !e.backup && e.balancer === place.balancer && e.backend === place.backend,
     );
     const serving = mine.filter((e) => !e.outBecause).length + others;
-    return { ...place, servers: mine.length + others, serving, absent: [] };
+    return { ...place, servers: mine.length + others, serving, backups: 0, absent: [] };
   });
   return { entries, backends, unread: [] };
 }

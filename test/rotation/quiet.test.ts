@@ -168,10 +168,10 @@ test.concurrent.for(["upgrade", "restart", "check"] as const)(
   "a balancer that reloads during %s is told again at once, and the node is proven all the same",
   async (step) => {
     await using site = await fakeSite({
-      pool: { upgrade: "sleep 0.6", restart: { run: "sleep 0.6" }, check: { times: 30 } },
+      pool: { upgrade: "sleep 1.5", restart: { run: "sleep 1.5" }, check: { times: 60 } },
     });
     const lb2 = site.balancer("lb2");
-    site.atStep("web1", step, () => setTimeout(() => lb2.reload(), 100));
+    site.atStep("web1", step, () => setTimeout(() => lb2.reload(), 400));
     const { code, err, events } = await site.rota(...deploy);
     expect(code, err).toBe(0);
     const at = events.findIndex((event) => event.type === "notice" && event.text.endsWith("told again"));
