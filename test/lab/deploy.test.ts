@@ -20,6 +20,8 @@ test("ten deploys in a row over four nodes lose no request", { timeout: 420_000 
   }
   await lab.untilAllInRotation();
   const report = await load.stop();
+  const { sent, lost, perSecond, p50, p99, max } = report;
+  process.stdout.write(`ten deploys: ${JSON.stringify({ sent, lost, perSecond, p50, p99, max })}\n`);
   expect(report).toMatchObject({ lost: 0, lostBy: {}, examples: [] });
   expect(report.sent).toBeGreaterThanOrEqual(15_000);
   expect(report.perSecond).toBeGreaterThan(150);
