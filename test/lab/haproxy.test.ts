@@ -91,8 +91,8 @@ test("a survey reads servers, totals and rights of a real HAProxy, over Unix and
       [web1, place("app"), place("http", "web1"), place("http")].map((one) => ({ ...one, ...as })),
     );
     expect(backends).toEqual([
-      { balancer: "lb1", backend: "app", servers: 2, serving: 2, absent: [] },
-      { balancer: "lb1", backend: "http", servers: 2, serving: 2, absent: [] },
+      { balancer: "lb1", backend: "app", servers: 2, serving: 2, backups: 0, absent: [] },
+      { balancer: "lb1", backend: "http", servers: 2, serving: 2, backups: 0, absent: [] },
     ]);
   }
 });
@@ -109,6 +109,7 @@ test("a server is drained, watched, counted and put back, also where a frontend 
       backend,
       servers: 2,
       serving: 1,
+      backups: 0,
       absent: ["web.2:x DRAIN"],
     })),
   );
