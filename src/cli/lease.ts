@@ -68,6 +68,11 @@ export function underLease(world: World, lease: Lease): World {
       set: (places, state) => holding(() => balancers.set(places, state)),
       distrust: (places) => holding(() => balancers.distrust(places)),
     },
-    hosts: { ...hosts, run: (node, script, options) => holding(() => hosts.run(node, script, options)) },
+    hosts: {
+      ...hosts,
+      // Asked as late as can be: a connection may take its time, and a process may be stopped meanwhile.
+      run: (node, script, options) =>
+        hosts.run(node, script, { ...options, mayStart: () => lease.mustHold() }),
+    },
   };
 }

@@ -23,7 +23,7 @@ const longestTimer = 2 ** 31 - 1;
 export async function exec(
   connected: () => Promise<Client>,
   script: string,
-  { variables, within, signal, onOutput }: CommandOptions,
+  { variables, within, signal, onOutput, mayStart }: CommandOptions,
 ): Promise<Outcome> {
   const stdin = scriptOnStdin(script, variables);
   const over = new AbortController();
@@ -33,6 +33,10 @@ export async function exec(
   try {
     const channel = await start(connected(), limit);
     if (!channel) return notStarted(signal.aborted ? "stopped before" : `not within ${sayDuration(within)}`);
+    await mayStart?.().catch((thrown: unknown) => {
+      channel.close();
+      throw thrown;
+    });
     return await answer(channel, stdin, limit, onOutput);
   } catch (thrown) {
     if (thrown instanceof RotaError) throw thrown;

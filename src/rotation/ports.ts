@@ -95,6 +95,8 @@ export interface CommandOptions {
   within: number;
   signal: AbortSignal;
   onOutput: (line: OutputLine) => void;
+  /** Asked when the host is ready, right before the command is sent; what it throws means: not sent. */
+  mayStart?: () => Promise<void>;
 }
 
 /** The nodes' hosts, over SSH: one connection a node, opened ahead of need, kept until it is closed. */

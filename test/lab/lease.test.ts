@@ -1,3 +1,4 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { notYet, yes } from "../../src/base/poll.ts";
 import { startLab, type Lab } from "./lab.ts";
@@ -50,6 +51,8 @@ test("a holder that stood still and lost its lease does nothing more when it goe
   await waitFor("web1 to be restarted", 20_000, async () =>
     first.stderr().includes("web1 upgrade done") ? yes(undefined) : notYet(first.stderr()),
   );
+  // While the app restarts: in the middle of a write, a stopped process would keep SQLite's lock from everybody.
+  await wait(400);
   first.child.kill("SIGSTOP");
   const held = await runRota(lab, ["status", "-i", inventory]);
   expect(held.stdout).toMatch(/\nbeing changed by \S+ \(pid \d+ on \S+\), rota deploy, for /);

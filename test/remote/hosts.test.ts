@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { RotaError } from "../../src/base/errors.ts";
 import { sshHosts, type SshHostsOptions } from "../../src/remote/hosts.ts";
 import type { CommandOptions, Hosts, Outcome, OutputLine } from "../../src/rotation/ports.ts";
 import { fakeHost, type FakeHost } from "../fakes/ssh-host.ts";
@@ -236,4 +237,19 @@ test("a variable that no shell can name is a defect of the caller, and nothing i
   await using host = await fakeHost();
   await expect(runOn(host, "true", { variables: { "A B": "" } })).rejects.toThrow(RangeError);
   expect(host.connections).toBe(0);
+});
+
+test("a command that may not start any more is not sent, and the channel is closed", async () => {
+  await using host = await fakeHost();
+  await using hosts = sshHosts({ connectWithin: () => 5_000 });
+  const lost = new RotaError("LEASE_LOST", { problem: "somebody else's now" });
+  const running = hosts.run(host.node("web1"), "touch done", {
+    variables: {},
+    within: 5_000,
+    signal: new AbortController().signal,
+    onOutput: () => undefined,
+    mayStart: () => Promise.reject(lost),
+  });
+  await expect(running).rejects.toBe(lost);
+  expect(host.commands).toEqual([]);
 });
