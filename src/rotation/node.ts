@@ -4,7 +4,7 @@ import { restart, untilHealthy, upgrade } from "./host.ts";
 import { untilQuiet } from "./quiet.ts";
 import { type Trip, type World, step } from "./world.ts";
 
-/** One node's trip: out, upgraded, restarted, proven, back. What happens when a step fails is in `rollout.ts`. */
+/** One node's trip: out, upgraded, restarted, proven, back. What happens when a step fails is in `failure.ts`. */
 export async function rotateNode(trip: Trip, world: World): Promise<void> {
   await step(trip, "survey", world, () => survey(trip, world));
   await step(trip, "drain", world, () => leave(trip, world));
