@@ -19,20 +19,25 @@ export interface Io {
 }
 
 export function processIo(): Io {
+  const { stdout, stderr, stdin } = process;
   // A reader that went away (a closed terminal, `| head`) must not end a run in the middle of a node.
-  process.stdout.on("error", () => undefined);
-  process.stderr.on("error", () => undefined);
+  stdout.on("error", () => undefined);
+  stderr.on("error", () => undefined);
   return {
-    out: (text) => process.stdout.write(`${text}\n`),
-    err: (text) => process.stderr.write(`${text}\n`),
+    out: (text) => stdout.write(`${text}\n`),
+    err: (text) => stderr.write(`${text}\n`),
     env: process.env,
     cwd: process.cwd(),
-    terminal: process.stderr.isTTY && process.env["TERM"] !== "dumb" ? process.stderr : undefined,
-    colourOut: process.stdout.isTTY && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
-    width: (process.stdout.isTTY && process.stdout.columns) || Infinity,
-    keyboard: process.stdin.isTTY ? process.stdin : undefined,
-    questions: process.stderr,
+    terminal: isTerminal(stderr) && process.env["TERM"] !== "dumb" ? stderr : undefined,
+    colourOut: isTerminal(stdout) && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
+    width: (isTerminal(stdout) && stdout.columns) || Infinity,
+    keyboard: isTerminal(stdin) ? stdin : undefined,
+    questions: stderr,
   };
 }
+
+// A pipe's `isTTY` is not false but missing, whatever its type says; and picocolors takes a missing answer for
+// "decide yourself", which colours everything where CI is set.
+const isTerminal = (stream: { isTTY?: boolean }): boolean => stream.isTTY === true;
 
 export const wantsColour = ({ env, terminal }: Io): boolean => terminal !== undefined && !env["NO_COLOR"];

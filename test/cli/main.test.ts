@@ -2,6 +2,7 @@ import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { processIo } from "../../src/cli/io.ts";
 import { main } from "../../src/cli/main.ts";
 
 interface Said {
@@ -28,6 +29,10 @@ async function rota(
   });
   return { code, ...said };
 }
+
+test("what goes into a pipe is never coloured, whatever a library decides by itself where CI is set", () => {
+  expect(processIo()).toMatchObject({ terminal: undefined, colourOut: false, width: Infinity });
+});
 
 const commands = [
   "deploy",

@@ -28,7 +28,8 @@ const program = join(import.meta.dirname, "../../scripts/rota");
 export function startRota(lab: Lab, words: string[], env: Record<string, string> = {}): Rota {
   const child = spawn(program, words, {
     cwd: lab.folder,
-    env: { ...process.env, ROTA_JOURNAL: journalOf(lab), ...env },
+    // As on a CI runner, where some libraries think that every pipe can be coloured.
+    env: { ...process.env, CI: "true", ROTA_JOURNAL: journalOf(lab), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const began = performance.now();
