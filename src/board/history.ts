@@ -1,26 +1,42 @@
 /** Runs of the past, as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
 import { type StepName, stepNames } from "../events/events.ts";
-import type { RunRecord, StepRecord, WholeRun } from "../rotation/ports.ts";
+import type { DeedRecord, RunRecord, StepRecord, WholeRun } from "../rotation/ports.ts";
 import { type Paint, type Tone, unpainted } from "./board.ts";
 import { columns, fit } from "./width.ts";
 
-/** One line a run. */
-export function runsLines(runs: RunRecord[], now: Date): string[] {
-  if (runs.length === 0) return ["no run is in the journal yet"];
-  return columns([
-    ["run", "when", "took", "command", "nodes", "ended", "by"],
-    ...runs.map((run) => [
-      run.run,
-      sayTime(run.started),
-      sayDuration((run.ended ?? now).getTime() - run.started.getTime()),
-      sayCommand(run),
-      `${run.nodes.length}`,
-      run.outcome ?? "unfinished",
-      `${run.by}${run.reason === undefined ? "" : `: ${run.reason}`}`,
-    ]),
-  ]);
+/** One line a run, and one for each thing that a person did to one, or to a lease; the newest first. */
+export function runsLines(runs: RunRecord[], deeds: DeedRecord[], now: Date): string[] {
+  if (runs.length === 0 && deeds.length === 0) return ["no run is in the journal yet"];
+  const rows = [
+    ...runs.map((run) => ({ at: run.started, row: runRow(run, now) })),
+    ...deeds.map((deed) => ({ at: deed.at, row: deedRow(deed) })),
+  ].toSorted((a, b) => b.at.getTime() - a.at.getTime());
+  return columns([["run", "when", "took", "command", "nodes", "ended", "by"], ...rows.map(({ row }) => row)]);
 }
+
+const runRow = (run: RunRecord, now: Date): string[] => [
+  run.run,
+  sayTime(run.started),
+  sayDuration((run.ended ?? now).getTime() - run.started.getTime()),
+  sayCommand(run),
+  `${run.nodes.length}`,
+  run.outcome ?? "unfinished",
+  sayBy(run),
+];
+
+const deedRow = (deed: DeedRecord): string[] => [
+  deed.run ?? "",
+  sayTime(deed.at),
+  "",
+  [deed.deed, ...(deed.fleet === undefined ? [] : [deed.fleet])].join(" "),
+  "",
+  "",
+  sayBy(deed),
+];
+
+const sayBy = ({ by, reason }: { by: string; reason: string | undefined }): string =>
+  `${by}${reason === undefined ? "" : `: ${reason}`}`;
 
 export const sayTime = (date: Date): string => `${date.toISOString().slice(0, 19).replace("T", " ")}Z`;
 
@@ -61,9 +77,13 @@ export function runLines(run: WholeRun, now: Date, columnsWide: number, paint: P
     }),
     "",
     paint("quiet", `  ${stepNames.map((step) => `${letters[step]} ${step}`).join("  ")}`),
+    ...(run.deeds.length > 0 ? ["", ...run.deeds.map((deed) => fit(sayDeed(deed), columnsWide))] : []),
     ...(message === undefined ? [] : ["", ...message.split("\n")]),
   ];
 }
+
+const sayDeed = (deed: DeedRecord): string =>
+  `  ${sayTime(deed.at)} ${deed.deed} by ${sayBy(deed)}${deed.what === undefined ? "" : `; ${deed.what}`}`;
 
 const sayUnended = (steps: StepRecord[]): string =>
   steps.length === 0 ? "no turn" : `at ${steps.at(-1)?.step}`;

@@ -1,5 +1,9 @@
+import { redactor } from "../base/redact.ts";
 import { haproxies } from "../balancer/balancers.ts";
 import { openJournal } from "../journal/open.ts";
+import type { Lease } from "../journal/keep.ts";
+import type { Fleet } from "../inventory/fleet.ts";
+import type { Absence, Known, WholeRun } from "../rotation/ports.ts";
 import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { findOpenRun } from "./find-run.ts";
@@ -7,6 +11,7 @@ import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
 import { stopOnSignals } from "./signals.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
+import { nodeSecrets } from "./variables.ts";
 import { readDuration } from "./words.ts";
 
 export interface AbortArgs {
@@ -21,38 +26,54 @@ export interface AbortArgs {
 /** Closes a run: what is proven stays in, everything else that it took out stays out, and is held. */
 export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   const fleet = fleetOf(args.inventory, io);
+  const reason = args.reason === undefined ? undefined : redactor(nodeSecrets(fleet, io.env))(args.reason);
+  const wait = readDuration("--wait", args.wait) ?? 0;
+  const by = whoIsThis(io.env);
   using stop = stopOnSignals();
   await using journal = await openJournal(io.env);
-  const by = whoIsThis(io.env);
-  const wait = readDuration("--wait", args.wait) ?? 0;
-  const wanted = { fleet: fleet.name, by, command: "abort", reason: args.reason, wait };
-  await using lease = await takeLease(journal, wanted, stop, io);
-  const run = await findOpenRun(journal, fleet.name, args.run);
-  const absences = [...(await journal.absences(fleet.name)).values()];
-  const out = absences.filter((absence) => absence.run === run.run && absence.kind === "run");
-  const names = out.map(({ node }) => node);
-  io.err(
-    `run ${run.run} ends here; ${names.length > 0 ? `${names.join(", ")} stays out, and is held` : "no node is out because of it"}`,
-  );
-  await confirm({ yes: args.yes === true, force: false, name: run.run }, io);
+  // Asked before the lease is taken: an answer that never comes must keep nobody out.
+  const asked = await findOpenRun(journal, fleet.name, args.run);
+  io.err(`run ${asked.run} ends here; ${sayOut(await outOf(asked, journal))}`);
+  const { afterThisNode } = stop;
+  await confirm({ yes: args.yes === true, force: false, name: asked.run, stop: afterThisNode }, io);
 
+  const wanted = { fleet: fleet.name, by, command: "abort", reason, wait };
+  await using lease = await takeLease(journal, wanted, stop, io);
+  const run = await findOpenRun(journal, fleet.name, asked.run);
+  const out = await outOf(run, journal);
+  await hold(out, { by, reason: reason ?? `run ${run.run} was aborted` }, fleet, lease);
+  await lease.journal.end(run.run, "aborted", reason);
+  const names = out.map(({ node }) => node);
+  await journal.did({ deed: "abort", fleet: fleet.name, run: run.run, by, reason, what: sayOut(out) });
+  const held = names.length > 0 ? `; held: ${names.join(", ")} (rota ready brings a node back, proven)` : "";
+  io.out(args.json ? JSON.stringify({ run: run.run, held: names }) : `run ${run.run} is aborted${held}`);
+  return Exit.ok;
+}
+
+/** What this run took out, and has not put back. */
+const outOf = async ({ run, fleet }: WholeRun, known: Known): Promise<Absence[]> =>
+  [...(await known.absences(fleet)).values()].filter(
+    (absence) => absence.run === run && absence.kind === "run",
+  );
+
+const sayOut = (out: Absence[]): string =>
+  out.length > 0
+    ? `${out.map(({ node }) => node).join(", ")} stays out, and is held`
+    : "no node is out because of it";
+
+async function hold(
+  out: Absence[],
+  whose: { by: string; reason: string },
+  fleet: Fleet,
+  lease: Lease,
+): Promise<void> {
   const balancers = haproxies(fleet.balancers);
   const known = new Set(fleet.balancers.map(({ name }) => name));
   for (const absence of out) {
-    const hold = {
-      ...absence,
-      kind: "hold",
-      by,
-      reason: args.reason ?? `run ${run.run} was aborted`,
-    } as const;
-    await lease.journal.takenOut(fleet.name, hold);
+    await lease.journal.takenOut(fleet.name, { ...absence, kind: "hold", ...whose });
     const places = absence.found.filter(({ balancer }) => known.has(balancer));
     const serving = (await balancers.look(places)).filter((entry) => !entry.outBecause);
     await lease.mustHold();
     await balancers.set(serving, "maint");
   }
-  await lease.journal.end(run.run, "aborted", args.reason);
-  const held = names.length > 0 ? `; held: ${names.join(", ")} (rota ready brings a node back, proven)` : "";
-  io.out(args.json ? JSON.stringify({ run: run.run, held: names }) : `run ${run.run} is aborted${held}`);
-  return Exit.ok;
 }

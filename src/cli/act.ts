@@ -7,6 +7,7 @@ import { reportLines } from "../board/report.ts";
 import { fit } from "../board/width.ts";
 import type { RunEnd } from "../events/events.ts";
 import { statusPages } from "../health/pages.ts";
+import type { OpenJournal } from "../journal/journal.ts";
 import type { Lease } from "../journal/keep.ts";
 import { type GoOn, failureOf, interruptionOf, sayLeft } from "../rotation/ending.ts";
 import { type Plan, tripsOf } from "../rotation/plan.ts";
@@ -28,7 +29,7 @@ import { secretsOf } from "./variables.ts";
 import { commandLine } from "./words.ts";
 
 interface Means {
-  known: Known;
+  known: Known & Pick<OpenJournal, "did">;
   /** A run that nobody finished, and that this one takes the place of. */
   over: string | undefined;
   lease: Lease;
@@ -94,6 +95,9 @@ async function beginOrGoOn(
     });
   }
   await journal.resumed(resume.run);
+  const { fleet, by, reason, nodes } = start;
+  const what = `does the rest: ${nodes.join(", ")}`;
+  await known.did({ deed: "resume", fleet, run: resume.run, by, reason, what });
   return resume.run;
 }
 

@@ -32,6 +32,7 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
     .action(async (run, options) => ends(await (await import("./abort.ts")).abort({ ...options, run }, io)));
 
   command("pause", "the run under way starts no other node until it is resumed")
+    .option("--reason <text>", "why, for the journal")
     .option("--json", "as JSON")
     .addHelpText(
       "after",
@@ -72,6 +73,7 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
     .action(async (options) => ends(await (await import("./prune.ts")).prune(options, io)));
 
   command("unlock", "end the lease of a fleet by hand, after showing whose it is")
+    .option("--reason <text>", "why, for the journal")
     .option("-y, --yes", "don't ask")
     .option("--json", "as JSON")
     .addHelpText("after", examples(["rota unlock", "only if its holder is gone for good"]))

@@ -22,8 +22,10 @@ export async function runs({ inventory, limit, json }: RunsArgs, io: Io): Promis
   const fleet = inventory === undefined ? undefined : fleetOf(inventory, io).name;
   await using journal = await readJournal(io.env);
   const found = (await journal?.runs(fleet, most)) ?? [];
-  if (json) io.out(JSON.stringify(found));
-  else for (const line of runsLines(found, new Date())) io.out(line);
+  const oldest = found.length < most ? undefined : found.at(-1)?.started;
+  const deeds = ((await journal?.deeds(fleet, most)) ?? []).filter(({ at }) => !oldest || at >= oldest);
+  if (json) io.out(JSON.stringify({ runs: found, deeds }));
+  else for (const line of runsLines(found, deeds, new Date())) io.out(line);
   return Exit.ok;
 }
 

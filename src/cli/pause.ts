@@ -1,19 +1,24 @@
 import { RotaError } from "../base/errors.ts";
+import { redactor } from "../base/redact.ts";
 import { openJournal } from "../journal/open.ts";
 import { isGone } from "../journal/process.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
+import { nodeSecrets } from "./variables.ts";
 
 export interface PauseArgs {
   inventory?: string | undefined;
+  reason?: string | undefined;
   json?: boolean | undefined;
 }
 
 /** The run under way finishes the nodes in hand, and starts no other until it is resumed. */
-export async function pause({ inventory, json }: PauseArgs, io: Io): Promise<ExitCode> {
-  const { name: fleet } = fleetOf(inventory, io);
+export async function pause({ inventory, reason: given, json }: PauseArgs, io: Io): Promise<ExitCode> {
+  const site = fleetOf(inventory, io);
+  const { name: fleet } = site;
+  const reason = given === undefined ? undefined : redactor(nodeSecrets(site, io.env))(given);
   await using journal = await openJournal(io.env);
   const [last] = await journal.runs(fleet, 1);
   const holder = await journal.holderOf(fleet);
@@ -23,7 +28,9 @@ export async function pause({ inventory, json }: PauseArgs, io: Io): Promise<Exi
       left: untouched,
       next: "rota runs",
     });
-  await journal.pause(last.run, whoIsThis(io.env));
+  const by = whoIsThis(io.env);
+  await journal.pause(last.run, by);
+  await journal.did({ deed: "pause", fleet, run: last.run, by, reason, what: undefined });
   const text = `run ${last.run} starts no other node until: rota resume ${last.run}`;
   io.out(json ? JSON.stringify({ run: last.run, paused: true }) : text);
   return Exit.ok;

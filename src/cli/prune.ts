@@ -1,6 +1,7 @@
 import { openJournal } from "../journal/open.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { whoIsThis } from "./site.ts";
 import { readDuration } from "./words.ts";
 
 export interface PruneArgs {
@@ -13,6 +14,9 @@ export async function prune({ olderThan, json }: PruneArgs, io: Io): Promise<Exi
   const age = readDuration("--older-than", olderThan) ?? 0;
   await using journal = await openJournal(io.env);
   const removed = await journal.prune(new Date(Date.now() - age));
-  io.out(json ? JSON.stringify({ removed }) : `removed ${removed} run${removed === 1 ? "" : "s"}`);
+  const what = `removed ${removed} run${removed === 1 ? "" : "s"}`;
+  const by = whoIsThis(io.env);
+  await journal.did({ deed: "prune", fleet: undefined, run: undefined, by, reason: undefined, what });
+  io.out(json ? JSON.stringify({ removed }) : what);
   return Exit.ok;
 }

@@ -1,15 +1,14 @@
 import * as z from "zod";
 import { RotaError } from "../base/errors.ts";
-import type { StepName } from "../events/events.ts";
+import { redactor } from "../base/redact.ts";
 import type { Fleet } from "../inventory/fleet.ts";
 import { selectNodes } from "../inventory/select.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import { openJournal } from "../journal/open.ts";
 import { isGone } from "../journal/process.ts";
-import type { WholeRun } from "../rotation/ports.ts";
-import { doneSteps, isUpgradeUnknown, standingsOf, traceOf } from "../rotation/unfinished.ts";
+import type { Deed, WholeRun } from "../rotation/ports.ts";
+import { standingsOf, traceOf } from "../rotation/unfinished.ts";
 import type { ChangeArgs } from "./change.ts";
-import { isYes } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { findOpenRun } from "./find-run.ts";
 import type { Io } from "./io.ts";
@@ -17,7 +16,9 @@ import { takeLease } from "./lease.ts";
 import { untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
-import { commandLine } from "./words.ts";
+import { stepsDone } from "./steps-done.ts";
+import { nodeSecrets } from "./variables.ts";
+import { commandLine, readSet } from "./words.ts";
 
 export interface ResumeArgs extends Omit<ChangeArgs, "nodes" | "resume"> {
   run?: string | undefined;
@@ -45,14 +46,17 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const fleet = fleetOf(args.inventory, io);
   await using journal = await openJournal(io.env);
   const run = await findOpenRun(journal, fleet.name, args.run);
+  const reason = args.reason === undefined ? undefined : redactor(nodeSecrets(fleet, io.env))(args.reason);
+  const did = { deed: "resume", fleet: fleet.name, run: run.run, by: whoIsThis(io.env), reason } as const;
   if (await letGoOn(journal, run)) {
+    await journal.did({ ...did, what: "it goes on where it runs" });
     io.out(`run ${run.run} goes on where it runs`);
     return Exit.ok;
   }
   const { nodes, failed } = nodesLeft(run, fleet, args, io);
-  if (nodes.length === 0) return await close(journal, run, args, io);
+  if (nodes.length === 0) return await close(journal, run, did, io);
   const stored = storedArgs.parse(run.args);
-  const done = await stepsDone(run, fleet, nodes, failed, args, io);
+  const done = await stepsDone({ run, fleet, nodes, failed, set: readSet(stored.set) }, args, io);
   const { run: _, retry: __, ...given } = args;
   const words = { ...stored, ...given, reason: args.reason ?? stored.reason, nodes, skip: [] };
   const again = { ...words, force: stored.force, resume: { run: run.run, trace: traceOf(run), done } };
@@ -102,37 +106,18 @@ function nodesLeft(
   return { nodes: left.filter((node) => known.has(node)), failed: new Set(failed) };
 }
 
-/** @throws RotaError USAGE where an upgrade may have been done, and nobody says whether it may be repeated */
-async function stepsDone(
-  run: WholeRun,
-  fleet: Fleet,
-  nodes: string[],
-  failed: Set<string>,
-  { retry, yes }: ResumeArgs,
-  io: Io,
-): Promise<Map<string, Set<StepName>>> {
-  for (const { upgrade, nodes: ofPool } of fleet.pools) {
-    const unknown = ofPool.filter(({ name }) => nodes.includes(name) && isUpgradeUnknown(run, name));
-    const [first] = unknown;
-    if (!first || !upgrade || upgrade.repeat === "yes" || retry) continue;
-    const names = unknown.map(({ name }) => name).join(", ");
-    const problem = `nobody knows whether the upgrade of ${names} was done`;
-    if (upgrade.repeat === "ask" && !yes && (await isYes(`${problem}; run it again? [y/N] `, io))) continue;
-    throw new RotaError("USAGE", {
-      problem: `${problem}, and the inventory does not say that it may be repeated (upgrade.repeat)`,
-      left: untouched,
-      next: `rota resume ${run.run} --retry, which runs it again; or with --skip ${first.name}`,
-    });
-  }
-  return new Map(nodes.map((node) => [node, doneSteps(run, node, failed.has(node))]));
-}
-
 /** Every node is done or skipped: the run only has to be told so. */
-async function close(journal: OpenJournal, run: WholeRun, args: ResumeArgs, io: Io): Promise<ExitCode> {
+async function close(
+  journal: OpenJournal,
+  run: WholeRun,
+  did: Omit<Deed, "what">,
+  io: Io,
+): Promise<ExitCode> {
   using stop = stopOnSignals();
-  const wanted = { fleet: run.fleet, by: whoIsThis(io.env), command: "resume", reason: args.reason, wait: 0 };
+  const wanted = { fleet: run.fleet, by: whoIsThis(io.env), command: "resume", reason: did.reason, wait: 0 };
   await using lease = await takeLease(journal, wanted, stop, io);
   await lease.journal.end(run.run, "done");
+  await journal.did({ ...did, what: "nothing was left to do" });
   io.out(`nothing was left to do; run ${run.run} is done`);
   return Exit.ok;
 }

@@ -1,21 +1,26 @@
 import { RotaError } from "../base/errors.ts";
+import { redactor } from "../base/redact.ts";
 import { openJournal } from "../journal/open.ts";
 import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
-import { fleetOf } from "./site.ts";
+import { fleetOf, whoIsThis } from "./site.ts";
+import { nodeSecrets } from "./variables.ts";
 
 export interface UnlockArgs {
   inventory?: string | undefined;
+  reason?: string | undefined;
   yes?: boolean | undefined;
   json?: boolean | undefined;
 }
 
 /** Ends a lease by hand, after showing whose it is. Its holder, if it still lives, stops before its next act. */
-export async function unlock({ inventory, yes, json }: UnlockArgs, io: Io): Promise<ExitCode> {
-  const { name: fleet } = fleetOf(inventory, io);
+export async function unlock({ inventory, reason: given, yes, json }: UnlockArgs, io: Io): Promise<ExitCode> {
+  const site = fleetOf(inventory, io);
+  const { name: fleet } = site;
+  const reason = given === undefined ? undefined : redactor(nodeSecrets(site, io.env))(given);
   await using journal = await openJournal(io.env);
   const holder = await journal.holderOf(fleet);
   const say = (ended: boolean, text: string): void =>
@@ -32,6 +37,9 @@ export async function unlock({ inventory, yes, json }: UnlockArgs, io: Io): Prom
   const ended = await journal.release(fleet, holder.epoch);
   if (!ended)
     throw new RotaError("REFUSED", { problem: "it ended, or changed hands, meanwhile", left: untouched });
+  const [last] = await journal.runs(fleet, 1);
+  const run = last?.ended === undefined ? last?.run : undefined;
+  await journal.did({ deed: "unlock", fleet, run, by: whoIsThis(io.env), reason, what: held });
   say(true, `ended the lease of ${fleet}; whoever held it stops before its next act`);
   return Exit.ok;
 }

@@ -70,6 +70,13 @@ export const secretsOf = (nodes: Node[], env: Io["env"]): string[] =>
     }),
   );
 
+/** The same, of a whole fleet. */
+export const nodeSecrets = ({ pools }: Fleet, env: Io["env"]): string[] =>
+  secretsOf(
+    pools.flatMap(({ nodes }) => nodes),
+    env,
+  );
+
 /** @throws RotaError USAGE for a value of --set that holds a secret: stored, it would be lost for a resume */
 export function refuseSecrets(set: Record<string, string>, nodes: Node[], env: Io["env"]): void {
   const secrets = secretsOf(nodes, env);

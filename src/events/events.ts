@@ -27,6 +27,10 @@ export type RunEnd = (typeof runEnds)[number];
 export const commandNames = ["deploy", "rotate", "drain", "ready"] as const;
 export type CommandName = (typeof commandNames)[number];
 
+/** What a person does that is no run of its own, and is written down all the same. */
+export const deedNames = ["pause", "resume", "abort", "unlock", "prune"] as const;
+export type DeedName = (typeof deedNames)[number];
+
 export type Event = { at: string } & EventBody;
 
 export type EventBody =

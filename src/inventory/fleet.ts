@@ -47,6 +47,8 @@ export interface Upgrade {
   run: string;
   /** Whether it may be run again where nobody knows how it ended. */
   repeat: "ask" | "yes" | "no";
+  /** A command that changes nothing, and ends with 0 where the upgrade is done. */
+  doneIf: string | undefined;
 }
 
 /** A restart is a command, proven by the process in a pid file being a new one, where the pool names it. */

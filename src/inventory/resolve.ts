@@ -1,7 +1,7 @@
 /** An inventory whose shape is right → the fleet, nothing left to be looked up. */
 import { dirname, join, resolve as absolute } from "node:path";
 import { parseDuration } from "../base/duration.ts";
-import type { Balancer, Fleet, Node, Pool, Share, Ssh, Variable } from "./fleet.ts";
+import type { Balancer, Fleet, Node, Pool, Share, Ssh, Upgrade, Variable } from "./fleet.ts";
 import type { Here } from "./here.ts";
 import type { Positions } from "./positions.ts";
 import type { Path } from "./problems.ts";
@@ -48,7 +48,7 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     nodes: nodesOf(name, raw, around),
     needs: raw.needs,
     drain: { within: milliseconds(drain.within) },
-    upgrade: typeof raw.upgrade === "string" ? { run: raw.upgrade, repeat: "ask" } : raw.upgrade,
+    upgrade: upgradeOf(raw.upgrade),
     restart: { via: restart.via, run: restart.run, pidfile: restart.proof?.pidfile },
     check: { ...check, body: check.body, within: milliseconds(check.within) },
     ready: raw.ready,
@@ -70,6 +70,12 @@ const milliseconds = (text: string): number => parseDuration(text) ?? 0;
 
 const share = (raw: number | string): Share =>
   typeof raw === "number" ? { count: raw } : { percent: Number.parseFloat(raw) };
+
+function upgradeOf(raw: RawPool["upgrade"]): Upgrade | undefined {
+  if (raw === undefined) return undefined;
+  if (typeof raw === "string") return { run: raw, repeat: "ask", doneIf: undefined };
+  return { run: raw.run, repeat: raw.repeat, doneIf: raw.done_if };
+}
 
 function nodesOf(name: string, raw: RawPool, around: Surroundings): Node[] {
   const path = ["pools", name];

@@ -107,6 +107,11 @@ const upgrade = z
           .enum(["ask", "yes", "no"])
           .default("ask")
           .describe("Whether a resume may run it again where nobody knows how it ended."),
+        done_if: filled
+          .optional()
+          .describe(
+            "A command that ends with 0 where the upgrade is done: a resume asks it before anything else.",
+          ),
       }),
     ],
     { error: "write a command, or { run: ./switch-release, repeat: yes }" },

@@ -1,4 +1,4 @@
-import type { Journal, Known } from "../rotation/ports.ts";
+import type { Deed, Journal, Known } from "../rotation/ports.ts";
 import { type JournalDatabase, broken } from "./database.ts";
 import { type Claim, type Holder, type Taken, holderOf, release, renew, take } from "./lease.ts";
 import { prune } from "./prune.ts";
@@ -21,6 +21,8 @@ interface Leases {
 export interface OpenJournal extends Known, Leases, AsyncDisposable {
   /** Asks a run to start no other node, or lets it go on. */
   pause(run: string, by: string | undefined): Promise<void>;
+  /** Writes down what a person did; needs no lease. */
+  did(deed: Deed): Promise<void>;
   /** Removes runs that ended before, and says how many. */
   prune(before: Date): Promise<number>;
   /** What the holder of a lease may write. */
@@ -41,6 +43,18 @@ export function journalOn(database: JournalDatabase): OpenJournal {
     ...told(
       {
         prune: (before: Date) => prune(db, before),
+        did: async ({ deed, fleet, run, by, reason, what }: Deed) => {
+          const nulls = {
+            fleet: fleet ?? null,
+            run: run ?? null,
+            reason: reason ?? null,
+            what: what ?? null,
+          };
+          await db
+            .insertInto("deeds")
+            .values({ at: new Date().toISOString(), deed, by, ...nulls })
+            .execute();
+        },
         pause: async (run: string, by: string | undefined) => {
           await db
             .updateTable("runs")

@@ -15,9 +15,11 @@ export async function prune(db: Kysely<Tables>, before: Date): Promise<number> {
     ]);
     const old = await tx.selectFrom("runs").select("id").where("ended", "<", before.toISOString()).execute();
     const ids = old.map(({ id }) => id).filter((id) => !needed.has(id));
+    await tx.deleteFrom("deeds").where("run", "is", null).where("at", "<", before.toISOString()).execute();
     for (const id of ids) {
       for (const table of ["outputs", "steps", "trips"] as const)
         await tx.deleteFrom(table).where("run", "=", id).execute();
+      await tx.deleteFrom("deeds").where("run", "=", id).execute();
       await tx.deleteFrom("runs").where("id", "=", id).execute();
     }
     return ids.length;

@@ -1,10 +1,11 @@
 import type { Kysely } from "kysely";
 import type { NodeEnd } from "../events/events.ts";
-import type { Absence, Known, RunRecord } from "../rotation/ports.ts";
+import type { Absence, DeedRecord, Known, RunRecord } from "../rotation/ports.ts";
 import type { Tables } from "./schema.ts";
 import {
   readArgs,
   readCommand,
+  readDeed,
   readFound,
   readNodeEnd,
   readNodes,
@@ -51,6 +52,12 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
     return row?.paused ?? undefined;
   },
 
+  deeds: async (fleet, most) => {
+    const all = db.selectFrom("deeds").selectAll().orderBy("at", "desc").limit(most);
+    const ofFleet = all.where((eb) => eb.or([eb("fleet", "=", fleet ?? ""), eb("fleet", "is", null)]));
+    return (await (fleet === undefined ? all : ofFleet).execute()).map(deedOf);
+  },
+
   run: async (id) => {
     const [row, another] = await db
       .selectFrom("runs")
@@ -77,6 +84,7 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
       .where("run", "=", row.id)
       .orderBy("at")
       .execute();
+    const deeds = await db.selectFrom("deeds").selectAll().where("run", "=", row.id).orderBy("at").execute();
     return {
       ...runOf(row),
       steps: steps.map(stepOf),
@@ -87,6 +95,7 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
         why: trip.why ?? undefined,
       })),
       outputs: outputs.map(({ node, step, text }) => ({ node, step: readStep(step), text })),
+      deeds: deeds.map(deedOf),
     };
   },
 });
@@ -126,6 +135,16 @@ const runOf = (row: Tables["runs"]): RunRecord => ({
   ended: dateOf(row.ended),
   outcome: row.outcome === null ? undefined : readRunEnd(row.outcome),
   message: row.message ?? undefined,
+});
+
+const deedOf = ({ at, deed, fleet, run, by, reason, what }: Tables["deeds"]): DeedRecord => ({
+  at: new Date(at),
+  deed: readDeed(deed),
+  fleet: fleet ?? undefined,
+  run: run ?? undefined,
+  by,
+  reason: reason ?? undefined,
+  what: what ?? undefined,
 });
 
 const stepOf = ({ node, step, started, ended, outcome, why }: Tables["steps"]) => ({

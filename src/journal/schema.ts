@@ -48,6 +48,16 @@ export interface Tables {
     /** JSON: how each place was found. */
     found: string;
   };
+  /** What persons did that is no run of its own. */
+  deeds: {
+    at: string;
+    deed: string;
+    fleet: string | null;
+    run: string | null;
+    by: string;
+    reason: string | null;
+    what: string | null;
+  };
   /** Who may change a fleet, until when; kept when it ended, for its epoch. */
   leases: {
     fleet: string;
@@ -144,6 +154,21 @@ export const migrations: Record<string, Migration> = {
         .addColumn("taken", "text", (c) => c.notNull())
         .addColumn("expires", "double precision", (c) => c.notNull())
         .execute();
+    },
+  },
+  "0003 deeds": {
+    async up(db) {
+      await db.schema
+        .createTable("deeds")
+        .addColumn("at", "text", (c) => c.notNull())
+        .addColumn("deed", "text", (c) => c.notNull())
+        .addColumn("fleet", "text")
+        .addColumn("run", "text")
+        .addColumn("by", "text", (c) => c.notNull())
+        .addColumn("reason", "text")
+        .addColumn("what", "text")
+        .execute();
+      await db.schema.createIndex("deeds_by_time").on("deeds").columns(["at"]).execute();
     },
   },
 };

@@ -2,10 +2,12 @@
 import * as z from "zod";
 import {
   type CommandName,
+  type DeedName,
   type NodeEnd,
   type RunEnd,
   type StepName,
   commandNames,
+  deedNames,
   nodeEnds,
   runEnds,
   stepNames,
@@ -35,6 +37,7 @@ export const readSet = (text: string): Record<string, string> => set.parse(JSON.
 const wordOf = <T extends string>(words: readonly T[], text: string): T => z.enum(words).parse(text);
 
 export const readCommand = (text: string): CommandName => wordOf(commandNames, text);
+export const readDeed = (text: string): DeedName => wordOf(deedNames, text);
 export const readStep = (text: string): StepName => wordOf(stepNames, text);
 export const readNodeEnd = (text: string): NodeEnd => wordOf(nodeEnds, text);
 export const readRunEnd = (text: string): RunEnd => wordOf(runEnds, text);

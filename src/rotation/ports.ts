@@ -1,6 +1,14 @@
 /** What the heart needs from the rooms around it. Times are milliseconds. */
 import type { RotaError } from "../base/errors.ts";
-import type { Outcome, OutputLine, StepName, NodeEnd, RunEnd, CommandName } from "../events/events.ts";
+import type {
+  CommandName,
+  DeedName,
+  NodeEnd,
+  Outcome,
+  OutputLine,
+  RunEnd,
+  StepName,
+} from "../events/events.ts";
 import type { Check, Node } from "../inventory/fleet.ts";
 
 export type { Outcome, OutputLine } from "../events/events.ts";
@@ -182,6 +190,8 @@ export interface Known {
   runs(fleet: string | undefined, most: number): Promise<RunRecord[]>;
   /** Who asked this run to start no other node, if so. */
   pausedBy(run: string): Promise<string | undefined>;
+  /** Deeds, the newest first; of one fleet and of the journal itself, or all. */
+  deeds(fleet: string | undefined, most: number): Promise<DeedRecord[]>;
   /** One run by its id, or by the beginning of it; undefined unless exactly one begins so. */
   run(id: string): Promise<WholeRun | undefined>;
 }
@@ -201,6 +211,23 @@ export interface WholeRun extends RunRecord {
   steps: StepRecord[];
   trips: { node: string; ended: Date; outcome: NodeEnd; why: string | undefined }[];
   outputs: { node: string; step: StepName; text: string }[];
+  deeds: DeedRecord[];
+}
+
+/** What a person did that is no run: for whoever asks later who it was, and why. */
+export interface Deed {
+  deed: DeedName;
+  /** Absent where it concerns the journal as a whole. */
+  fleet: string | undefined;
+  run: string | undefined;
+  by: string;
+  reason: string | undefined;
+  /** What came of it, for people. */
+  what: string | undefined;
+}
+
+export interface DeedRecord extends Deed {
+  at: Date;
 }
 
 export interface StepRecord {

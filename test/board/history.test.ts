@@ -42,14 +42,15 @@ const run: WholeRun = {
   ],
   trips: [{ node: "web1", ended: at(10), outcome: "back", why: undefined }],
   outputs: [{ node: "web2", step: "upgrade", text: "fetching\nunpacking" }],
+  deeds: [],
 };
 
 test("the list has a line a run: when, what, how long, how it ended, who and why", () => {
-  expect(runsLines([run], at(20))).toEqual([
+  expect(runsLines([run], [], at(20))).toEqual([
     "run     when                  took  command                 nodes  ended       by",
     "7f3a1c  2026-01-02 03:04:05Z  20s   deploy shop RELEASE=42  3      unfinished  ann@here: new logo",
   ]);
-  expect(runsLines([], at(0))).toEqual(["no run is in the journal yet"]);
+  expect(runsLines([], [], at(0))).toEqual(["no run is in the journal yet"]);
 });
 
 test("a run is a bar a node on one axis of time, and says where the unfinished one stands", () => {

@@ -81,6 +81,53 @@ test.concurrent("killed in the middle of an upgrade that may be repeated: it is"
   expect(await upgradesOf(site)).toEqual([["2", "2"], ["2"]]);
 });
 
+test.concurrent.each([
+  ["was", 'echo "$RELEASE" >> upgrades; echo upgrading; sleep 0.2', [["2"], ["2"]]],
+  ["was not", 'echo upgrading; sleep 1; echo "$RELEASE" >> upgrades', [["2"], ["2"]]],
+])(
+  "killed in an upgrade that %s done by then: the node is asked, and it is not done twice",
+  async (was, run, upgrades) => {
+    // What was cut off goes on by itself on a node: the question waits for its end.
+    const settled =
+      was === "was"
+        ? ""
+        : "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do grep -qs . upgrades && break; sleep 0.25; done; ";
+    const done_if = `${settled}[ "$(tail -n1 upgrades 2>/dev/null)" = "$RELEASE" ]`;
+    await using site = await upgradedSite({ upgrade: { run, repeat: "no", done_if } });
+    const id = await killedAt(site, whileUpgrading);
+    const { code, err } = await site.rota("resume");
+    expect(code, err).toBe(0);
+    expect(err).toContain("the upgrade of web1 was done, as upgrade.done_if says");
+    await expectDone(site, id);
+    expect(await upgradesOf(site)).toEqual(upgrades);
+  },
+);
+
+test.concurrent(
+  "killed in an upgrade that is not done: the node says so, and a person is asked",
+  async () => {
+    await using site = await upgradedSite({ upgrade: { run: script, done_if: 'echo "is it?"; false' } });
+    await killedAt(site, whileUpgrading);
+    const refused = await site.rota("resume");
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain("nobody knows whether the upgrade of web1 was done");
+  },
+);
+
+test.concurrent(
+  "killed when every node is done, and only the run is open: status says it, resume closes it",
+  async () => {
+    await using site = await upgradedSite();
+    const run = await killedAt(site, { type: "node ended", node: "web2" });
+    expect((await site.rota("status")).out).toMatch(/not finished/);
+    const { code, out, err } = await site.rota("resume");
+    expect(code, err).toBe(0);
+    expect(`${out}${err}`).toContain("done");
+    await expectDone(site, run);
+    expect(await upgradesOf(site)).toEqual([["2"], ["2"]]);
+  },
+);
+
 test.concurrent(
   "killed again and again: each resume goes on, and the upgrade is still done once",
   async () => {

@@ -109,6 +109,47 @@ test("a paused run finishes the node in hand, starts no other, and goes on when 
   expect(site.stateOf("web2")).toBe("ready");
 });
 
+test("who paused, went on, aborted, unlocked and pruned, when and why, is in the history", async () => {
+  await using site = await fakeSite({
+    nodes: 3,
+    pool: { restart: { run: '[ "$RELEASE$ROTA_NODE" != 3web2 ]' } },
+  });
+  site.atStep("web1", "check", () => void site.rota("pause", "--reason", "lunch"));
+  const running = deploy(site);
+  await vi.waitUntil(async () => (await site.rota("runs")).out.includes(": lunch"), { timeout: 30_000 });
+  expect((await site.rota("resume", "--reason", "back")).out).toMatch(/goes on where it runs$/);
+  expect((await running).code).toBe(0);
+  expect((await site.rota("deploy", "--set", "RELEASE=3")).code).toBe(1);
+  expect((await site.rota("abort", "--reason", "bad release")).code).toBe(0);
+  expect((await site.rota("prune", "--older-than", "90d")).code).toBe(0);
+  await using journal = await site.journal();
+  const claim = { fleet: "fake", by: "bob@far", command: "deploy", reason: undefined };
+  await journal.take({ ...claim, host: "far", pid: 1, started: "" });
+  expect((await site.rota("unlock", "--yes", "--reason", "bob sleeps")).code).toBe(0);
+
+  const { runs, deeds } = JSON.parse((await site.rota("runs", "--json")).out);
+  expect(runs).toHaveLength(2);
+  expect(deeds).toMatchObject([
+    {
+      deed: "unlock",
+      by: expect.stringContaining("@"),
+      reason: "bob sleeps",
+      what: expect.stringMatching(/bob@far/),
+    },
+    { deed: "prune", what: "removed 0 runs" },
+    {
+      deed: "abort",
+      reason: "bad release",
+      what: expect.stringContaining("web2 stays out"),
+      run: runs[0].run,
+    },
+    { deed: "resume", reason: "back", run: runs[1].run },
+    { deed: "pause", reason: "lunch", run: runs[1].run },
+  ]);
+  const shown = await site.rota("show", runs[1].run);
+  expect(shown.out).toMatch(/pause by \S+: lunch\n.*resume by \S+: back; it goes on where it runs/);
+});
+
 test("nothing to pause, nothing to resume: said, and what to type", async () => {
   await using site = await fakeSite();
   expect(await site.rota("pause")).toMatchObject({

@@ -42,6 +42,7 @@ const anyRun: fc.Arbitrary<WholeRun> = fc
     steps: steps.map((step) => ({ ...step, started: when, ended: undefined, why: undefined })),
     trips: trips.map((trip) => ({ ...trip, ended: when })),
     outputs: [],
+    deeds: [],
   }));
 
 test("of every run each node stands in one place, and one that is out is never called done", () => {

@@ -1,0 +1,104 @@
+/** What a resume need not do again. An upgrade whose end nobody knows is asked about first, on the node itself. */
+import { RotaError } from "../base/errors.ts";
+import type { StepName } from "../events/events.ts";
+import type { Fleet, Node, Pool, Upgrade } from "../inventory/fleet.ts";
+import { sshHosts } from "../remote/hosts.ts";
+import type { Hosts, WholeRun } from "../rotation/ports.ts";
+import { doneSteps, isUpgradeUnknown } from "../rotation/unfinished.ts";
+import { isYes } from "./confirm.ts";
+import type { Io } from "./io.ts";
+import { untouched } from "./refuse.ts";
+import { variablesOf } from "./variables.ts";
+
+interface Rest {
+  run: WholeRun;
+  fleet: Fleet;
+  /** Names of the nodes that are left, and of those among them that failed. */
+  nodes: string[];
+  failed: Set<string>;
+  set: Record<string, string>;
+}
+
+interface Wishes {
+  retry?: boolean | undefined;
+  yes?: boolean | undefined;
+}
+
+/** @throws RotaError USAGE where an upgrade may have been done, and nobody says whether it may be repeated */
+export async function stepsDone(
+  rest: Rest,
+  wishes: Wishes,
+  io: Io,
+): Promise<Map<string, ReadonlySet<StepName>>> {
+  const { run, fleet, nodes, failed } = rest;
+  const done = new Map(nodes.map((node) => [node, doneSteps(run, node, failed.has(node))]));
+  for (const pool of fleet.pools) {
+    const { upgrade } = pool;
+    const cutOff = pool.nodes.filter(({ name }) => nodes.includes(name) && isUpgradeUnknown(run, name));
+    if (!upgrade || cutOff.length === 0) continue;
+    const seenDone = await askedDone(cutOff, pool, rest, io);
+    for (const node of seenDone) {
+      done.get(node.name)?.add("upgrade");
+      io.err(`the upgrade of ${node.name} was done, as upgrade.done_if says; it is not done again`);
+    }
+    await mayRepeat(
+      run,
+      cutOff.filter((node) => !seenDone.includes(node)),
+      upgrade,
+      wishes,
+      io,
+    );
+  }
+  return done;
+}
+
+/** Those of the nodes that say themselves that their upgrade is done. */
+async function askedDone(nodes: Node[], pool: Pool, { fleet, set }: Rest, io: Io): Promise<Node[]> {
+  const question = pool.upgrade?.doneIf;
+  if (question === undefined) return [];
+  const { connect: connectLimit } = pool.limits;
+  await using hosts = sshHosts({ connectWithin: () => connectLimit, agent: io.env["SSH_AUTH_SOCK"] });
+  const answers = await Promise.all(
+    nodes.map(async (node) => {
+      const { variables } = variablesOf(node, set, fleet.name, io.env);
+      return await isDone(node, question, variables, pool, hosts);
+    }),
+  );
+  return nodes.filter((_, i) => answers[i]);
+}
+
+async function isDone(
+  node: Node,
+  question: string,
+  variables: Record<string, string>,
+  { limits }: Pool,
+  hosts: Hosts,
+): Promise<boolean> {
+  const { signal } = new AbortController();
+  const options = { variables, within: limits.command, signal, onOutput: () => undefined };
+  const outcome = await hosts.run(node, question, options);
+  if (outcome.kind !== "unknown") return outcome.kind === "done";
+  throw new RotaError("COMMAND_UNKNOWN", {
+    problem: `${node.name} does not say whether its upgrade is done (upgrade.done_if): ${outcome.why}`,
+    left: untouched,
+    next: "the same again",
+  });
+}
+
+async function mayRepeat(
+  { run }: WholeRun,
+  nodes: Node[],
+  { repeat }: Upgrade,
+  { retry, yes }: Wishes,
+  io: Io,
+): Promise<void> {
+  const [first] = nodes;
+  if (!first || repeat === "yes" || retry) return;
+  const problem = `nobody knows whether the upgrade of ${nodes.map(({ name }) => name).join(", ")} was done`;
+  if (repeat === "ask" && !yes && (await isYes(`${problem}; run it again? [y/N] `, io))) return;
+  throw new RotaError("USAGE", {
+    problem: `${problem}, and the inventory does not say that it may be repeated (upgrade.repeat)`,
+    left: untouched,
+    next: `rota resume ${run} --retry, which runs it again; or with --skip ${first.name}`,
+  });
+}
