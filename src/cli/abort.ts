@@ -1,4 +1,4 @@
-import { redactor } from "../base/redact.ts";
+import { RotaError } from "../base/errors.ts";
 import { haproxies } from "../balancer/balancers.ts";
 import { openJournal } from "../journal/open.ts";
 import type { Lease } from "../journal/keep.ts";
@@ -9,9 +9,10 @@ import { Exit, type ExitCode } from "./exit.ts";
 import { findOpenRun } from "./find-run.ts";
 import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
+import { untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
-import { nodeSecrets } from "./variables.ts";
+import { reasonOf } from "./variables.ts";
 import { readDuration } from "./words.ts";
 
 export interface AbortArgs {
@@ -26,14 +27,15 @@ export interface AbortArgs {
 /** Closes a run: what is proven stays in, everything else that it took out stays out, and is held. */
 export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   const fleet = fleetOf(args.inventory, io);
-  const reason = args.reason === undefined ? undefined : redactor(nodeSecrets(fleet, io.env))(args.reason);
+  const reason = reasonOf(args.reason, fleet, io.env);
   const wait = readDuration("--wait", args.wait) ?? 0;
   const by = whoIsThis(io.env);
   using stop = stopOnSignals();
   await using journal = await openJournal(io.env);
   // Asked before the lease is taken: an answer that never comes must keep nobody out.
   const asked = await findOpenRun(journal, fleet.name, args.run);
-  io.err(`run ${asked.run} ends here; ${sayOut(await outOf(asked, journal))}`);
+  const told = sayOut(await outOf(asked, journal));
+  io.err(`run ${asked.run} ends here; ${told}`);
   const { afterThisNode } = stop;
   await confirm({ yes: args.yes === true, force: false, name: asked.run, stop: afterThisNode }, io);
 
@@ -41,6 +43,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   await using lease = await takeLease(journal, wanted, stop, io);
   const run = await findOpenRun(journal, fleet.name, asked.run);
   const out = await outOf(run, journal);
+  if (sayOut(out) !== told) throw changedMeanwhile(asked);
   await hold(out, { by, reason: reason ?? `run ${run.run} was aborted` }, fleet, lease);
   await lease.journal.end(run.run, "aborted", reason);
   const names = out.map(({ node }) => node);
@@ -49,6 +52,13 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   io.out(args.json ? JSON.stringify({ run: run.run, held: names }) : `run ${run.run} is aborted${held}`);
   return Exit.ok;
 }
+
+const changedMeanwhile = ({ run }: WholeRun): RotaError =>
+  new RotaError("REFUSED", {
+    problem: `somebody went on with run ${run} meanwhile: other nodes are out now`,
+    left: untouched,
+    next: "the same again, which shows them",
+  });
 
 /** What this run took out, and has not put back. */
 const outOf = async ({ run, fleet }: WholeRun, known: Known): Promise<Absence[]> =>

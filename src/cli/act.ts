@@ -4,7 +4,7 @@ import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
 import { type Redact, redactor } from "../base/redact.ts";
 import { reportLines } from "../board/report.ts";
-import { fit } from "../board/width.ts";
+import { count, fit } from "../board/width.ts";
 import type { RunEnd } from "../events/events.ts";
 import { statusPages } from "../health/pages.ts";
 import type { OpenJournal } from "../journal/journal.ts";
@@ -25,7 +25,7 @@ import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
 import { untilNotPaused } from "./paused.ts";
 import { type View, openView } from "./views.ts";
-import { secretsOf } from "./variables.ts";
+import { reasonOf, secretsOf } from "./variables.ts";
 import { commandLine } from "./words.ts";
 
 interface Means {
@@ -46,7 +46,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     command,
     fleet: site.fleet.name,
     by: whoIsThis(io.env),
-    reason: args.reason === undefined ? undefined : redact(args.reason),
+    reason: reasonOf(args.reason, site.fleet, io.env),
     set: Object.fromEntries(Object.entries(work.set).map(([key, value]) => [key, redact(value)])),
   };
   const nodes = tripsOf(plan).map(nameOf);
@@ -95,9 +95,7 @@ async function beginOrGoOn(
     });
   }
   await journal.resumed(resume.run);
-  const { fleet, by, reason, nodes } = start;
-  const what = `does the rest: ${nodes.join(", ")}`;
-  await known.did({ deed: "resume", fleet, run: resume.run, by, reason, what });
+  await known.did({ ...resume.did, what: `does the rest: ${count(start.nodes.length, "node")}` });
   return resume.run;
 }
 

@@ -1,12 +1,11 @@
 /** What every command that changes something does: look, plan, reach the hosts, ask, act. */
 import { RotaError } from "../base/errors.ts";
-import { redactor } from "../base/redact.ts";
 import type { CommandName, StepName } from "../events/events.ts";
 import type { Fleet } from "../inventory/fleet.ts";
 import { openJournal } from "../journal/open.ts";
 import { sshHosts } from "../remote/hosts.ts";
 import { type Plan, type PlanOptions, tripsOf } from "../rotation/plan.ts";
-import type { Known } from "../rotation/ports.ts";
+import type { Deed, Known } from "../rotation/ports.ts";
 import type { Travel } from "../rotation/rollout.ts";
 import { nameOf } from "../rotation/world.ts";
 import { act } from "./act.ts";
@@ -18,7 +17,7 @@ import { nothingToDo, prepare, rehearsed, showPlan } from "./prepare.ts";
 import { refuse, untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { type Site, type SiteArgs, whoIsThis } from "./site.ts";
-import { refuseSecrets, secretsOf } from "./variables.ts";
+import { reasonOf, refuseSecrets } from "./variables.ts";
 import { readDuration } from "./words.ts";
 
 export interface ChangeArgs extends SiteArgs {
@@ -40,6 +39,8 @@ export interface Resumption {
   run: string;
   /** What it looked like when it was decided what is left: see `traceOf`. */
   trace: string;
+  /** Who goes on with it, for the history. */
+  did: Deed;
   /** Steps of its nodes that are done for good. */
   done: ReadonlyMap<string, ReadonlySet<StepName>>;
 }
@@ -108,7 +109,7 @@ const claimOf = ({ command, site, args }: Work, { env }: Io): Wanted => ({
   fleet: site.fleet.name,
   by: whoIsThis(env),
   command,
-  reason: args.reason === undefined ? undefined : redactor(secretsOf(site.nodes, env))(args.reason),
+  reason: reasonOf(args.reason, site.fleet, env),
   wait: readDuration("--wait", args.wait) ?? 0,
 });
 

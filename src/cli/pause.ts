@@ -1,12 +1,11 @@
 import { RotaError } from "../base/errors.ts";
-import { redactor } from "../base/redact.ts";
 import { openJournal } from "../journal/open.ts";
 import { isGone } from "../journal/process.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
-import { nodeSecrets } from "./variables.ts";
+import { reasonOf } from "./variables.ts";
 
 export interface PauseArgs {
   inventory?: string | undefined;
@@ -18,7 +17,7 @@ export interface PauseArgs {
 export async function pause({ inventory, reason: given, json }: PauseArgs, io: Io): Promise<ExitCode> {
   const site = fleetOf(inventory, io);
   const { name: fleet } = site;
-  const reason = given === undefined ? undefined : redactor(nodeSecrets(site, io.env))(given);
+  const reason = reasonOf(given, site, io.env);
   await using journal = await openJournal(io.env);
   const [last] = await journal.runs(fleet, 1);
   const holder = await journal.holderOf(fleet);

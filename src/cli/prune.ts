@@ -1,3 +1,4 @@
+import { count } from "../board/width.ts";
 import { openJournal } from "../journal/open.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
@@ -14,7 +15,7 @@ export async function prune({ olderThan, json }: PruneArgs, io: Io): Promise<Exi
   const age = readDuration("--older-than", olderThan) ?? 0;
   await using journal = await openJournal(io.env);
   const removed = await journal.prune(new Date(Date.now() - age));
-  const what = `removed ${removed} run${removed === 1 ? "" : "s"}`;
+  const what = `removed ${count(removed, "run")}`;
   const by = whoIsThis(io.env);
   await journal.did({ deed: "prune", fleet: undefined, run: undefined, by, reason: undefined, what });
   io.out(json ? JSON.stringify({ removed }) : what);

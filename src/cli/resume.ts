@@ -1,6 +1,5 @@
 import * as z from "zod";
 import { RotaError } from "../base/errors.ts";
-import { redactor } from "../base/redact.ts";
 import type { Fleet } from "../inventory/fleet.ts";
 import { selectNodes } from "../inventory/select.ts";
 import type { OpenJournal } from "../journal/journal.ts";
@@ -17,7 +16,7 @@ import { untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
 import { stepsDone } from "./steps-done.ts";
-import { nodeSecrets } from "./variables.ts";
+import { reasonOf } from "./variables.ts";
 import { commandLine, readSet } from "./words.ts";
 
 export interface ResumeArgs extends Omit<ChangeArgs, "nodes" | "resume"> {
@@ -46,8 +45,15 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const fleet = fleetOf(args.inventory, io);
   await using journal = await openJournal(io.env);
   const run = await findOpenRun(journal, fleet.name, args.run);
-  const reason = args.reason === undefined ? undefined : redactor(nodeSecrets(fleet, io.env))(args.reason);
-  const did = { deed: "resume", fleet: fleet.name, run: run.run, by: whoIsThis(io.env), reason } as const;
+  const reason = reasonOf(args.reason, fleet, io.env);
+  const did = {
+    deed: "resume",
+    fleet: fleet.name,
+    run: run.run,
+    by: whoIsThis(io.env),
+    reason,
+    what: undefined,
+  } as const;
   if (await letGoOn(journal, run)) {
     await journal.did({ ...did, what: "it goes on where it runs" });
     io.out(`run ${run.run} goes on where it runs`);
@@ -59,7 +65,7 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const done = await stepsDone({ run, fleet, nodes, failed, set: readSet(stored.set) }, args, io);
   const { run: _, retry: __, ...given } = args;
   const words = { ...stored, ...given, reason: args.reason ?? stored.reason, nodes, skip: [] };
-  const again = { ...words, force: stored.force, resume: { run: run.run, trace: traceOf(run), done } };
+  const again = { ...words, force: stored.force, resume: { run: run.run, trace: traceOf(run), did, done } };
   switch (run.command) {
     case "deploy":
       return await (await import("./deploy.ts")).deploy(again, io);
@@ -107,12 +113,7 @@ function nodesLeft(
 }
 
 /** Every node is done or skipped: the run only has to be told so. */
-async function close(
-  journal: OpenJournal,
-  run: WholeRun,
-  did: Omit<Deed, "what">,
-  io: Io,
-): Promise<ExitCode> {
+async function close(journal: OpenJournal, run: WholeRun, did: Deed, io: Io): Promise<ExitCode> {
   using stop = stopOnSignals();
   const wanted = { fleet: run.fleet, by: whoIsThis(io.env), command: "resume", reason: did.reason, wait: 0 };
   await using lease = await takeLease(journal, wanted, stop, io);

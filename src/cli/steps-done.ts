@@ -53,7 +53,7 @@ export async function stepsDone(
 }
 
 /** Those of the nodes that say themselves that their upgrade is done. */
-async function askedDone(nodes: Node[], pool: Pool, { fleet, set }: Rest, io: Io): Promise<Node[]> {
+async function askedDone(nodes: Node[], pool: Pool, { run, fleet, set }: Rest, io: Io): Promise<Node[]> {
   const question = pool.upgrade?.doneIf;
   if (question === undefined) return [];
   const { connect: connectLimit } = pool.limits;
@@ -61,7 +61,7 @@ async function askedDone(nodes: Node[], pool: Pool, { fleet, set }: Rest, io: Io
   const answers = await Promise.all(
     nodes.map(async (node) => {
       const { variables } = variablesOf(node, set, fleet.name, io.env);
-      return await isDone(node, question, variables, pool, hosts);
+      return await isDone(node, question, { ...variables, ROTA_RUN: run.run }, pool, hosts);
     }),
   );
   return nodes.filter((_, i) => answers[i]);

@@ -1,5 +1,4 @@
 import { RotaError } from "../base/errors.ts";
-import { redactor } from "../base/redact.ts";
 import { openJournal } from "../journal/open.ts";
 import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -7,7 +6,7 @@ import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
-import { nodeSecrets } from "./variables.ts";
+import { reasonOf } from "./variables.ts";
 
 export interface UnlockArgs {
   inventory?: string | undefined;
@@ -20,7 +19,7 @@ export interface UnlockArgs {
 export async function unlock({ inventory, reason: given, yes, json }: UnlockArgs, io: Io): Promise<ExitCode> {
   const site = fleetOf(inventory, io);
   const { name: fleet } = site;
-  const reason = given === undefined ? undefined : redactor(nodeSecrets(site, io.env))(given);
+  const reason = reasonOf(given, site, io.env);
   await using journal = await openJournal(io.env);
   const holder = await journal.holderOf(fleet);
   const say = (ended: boolean, text: string): void =>

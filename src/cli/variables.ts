@@ -1,5 +1,5 @@
 import { RotaError } from "../base/errors.ts";
-import { shortestSecret } from "../base/redact.ts";
+import { redactor, shortestSecret } from "../base/redact.ts";
 import type { Fleet, Node, Pool, Variable } from "../inventory/fleet.ts";
 import { ownPlaceholders, placeholdersIn } from "../inventory/placeholders.ts";
 import type { Io } from "./io.ts";
@@ -70,12 +70,11 @@ export const secretsOf = (nodes: Node[], env: Io["env"]): string[] =>
     }),
   );
 
-/** The same, of a whole fleet. */
-export const nodeSecrets = ({ pools }: Fleet, env: Io["env"]): string[] =>
-  secretsOf(
-    pools.flatMap(({ nodes }) => nodes),
-    env,
-  );
+/** What was given with --reason, as it may be shown and stored. */
+export function reasonOf(given: string | undefined, { pools }: Fleet, env: Io["env"]): string | undefined {
+  const nodes = pools.flatMap((pool) => pool.nodes);
+  return given === undefined ? undefined : redactor(secretsOf(nodes, env))(given);
+}
 
 /** @throws RotaError USAGE for a value of --set that holds a secret: stored, it would be lost for a resume */
 export function refuseSecrets(set: Record<string, string>, nodes: Node[], env: Io["env"]): void {

@@ -110,7 +110,7 @@ const upgrade = z
         done_if: filled
           .optional()
           .describe(
-            "A command that ends with 0 where the upgrade is done: a resume asks it before anything else.",
+            "A command that changes nothing, and ends with 0 where the upgrade is done: asked by a resume that does not know. What was cut off may still be running.",
           ),
       }),
     ],

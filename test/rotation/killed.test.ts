@@ -115,20 +115,6 @@ test.concurrent(
 );
 
 test.concurrent(
-  "killed when every node is done, and only the run is open: status says it, resume closes it",
-  async () => {
-    await using site = await upgradedSite();
-    const run = await killedAt(site, { type: "node ended", node: "web2" });
-    expect((await site.rota("status")).out).toMatch(/not finished/);
-    const { code, out, err } = await site.rota("resume");
-    expect(code, err).toBe(0);
-    expect(`${out}${err}`).toContain("done");
-    await expectDone(site, run);
-    expect(await upgradesOf(site)).toEqual([["2"], ["2"]]);
-  },
-);
-
-test.concurrent(
   "killed again and again: each resume goes on, and the upgrade is still done once",
   async () => {
     await using site = await upgradedSite();

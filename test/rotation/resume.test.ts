@@ -91,6 +91,25 @@ test("an aborted run leaves in what is proven, and holds what it took out", asyn
   expect(batchesOf(next)).toEqual([["web1"], ["web3"], ["web4"]]);
 });
 
+test("an abort holds no node that it did not name: what changed while it waited is shown first", async () => {
+  await using site = await fakeSite({ nodes: 3, pool: { restart: { run: '[ "$ROTA_NODE" != web2 ]' } } });
+  expect((await deploy(site)).code).toBe(1);
+  await using journal = await site.journal();
+  const claim = { fleet: "fake", by: "bob@far", command: "resume", reason: undefined };
+  const taken = await journal.take({ ...claim, host: "far", pid: 1, started: "" });
+  if (!("epoch" in taken)) throw new Error("the lease is held");
+  const web2 = (await journal.absences("fake")).get("web2");
+  if (!web2) throw new Error("web2 is not out");
+  const aborting = site.rota("abort", "--wait", "20s");
+  await journal.under("fake", taken.epoch).takenOut("fake", { ...web2, node: "web3" });
+  await journal.release("fake", taken.epoch);
+  const { code, err } = await aborting;
+  expect(code).toBe(3);
+  expect(err).toContain("web2 stays out, and is held");
+  expect(err).toMatch(/somebody went on with run \w+ meanwhile: other nodes are out now/);
+  expect((await journal.absences("fake")).get("web3")?.kind).toBe("run");
+});
+
 test("a paused run finishes the node in hand, starts no other, and goes on when it is resumed", async () => {
   await using site = await fakeSite();
   const said: string[] = [];
