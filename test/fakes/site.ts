@@ -51,6 +51,8 @@ export interface FakeSite extends AsyncDisposable {
   atStep(node: string, step: StepName, act: () => void): void;
   /** The same, when it says that it waits for something that matches. */
   whenWaiting(node: string, saw: RegExp, act: () => void): void;
+  /** The same, when any command says a line on stderr that matches. */
+  whenSaid(line: RegExp, act: () => void): void;
   /** The admin state of a node in every backend of every balancer, each word once. */
   stateOf(node: string): string;
   /** Every state command that the balancers were given about a node, in order. */
@@ -80,6 +82,7 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
   const env = { ...process.env, ROTA_JOURNAL: `sqlite:${join(folder, "journal.db")}` };
 
   const hooks: Hook[] = [];
+  const listeners: Listener[] = [];
 
   return {
     inventory,
@@ -98,7 +101,8 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
       const open = await openJournal(env);
       return { ...open, ...writesOn(open) };
     },
-    rota: (command = "", ...words) => run([command, "-i", inventory, ...words], { env, cwd: folder, hooks }),
+    rota: (command = "", ...words) =>
+      run([command, "-i", inventory, ...words], { env, cwd: folder, hooks, listeners }),
     atStep: (node, step, act) =>
       void hooks.push({
         fits: (event) => event.type === "step started" && event.node === node && event.step === step,
@@ -109,6 +113,7 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
         fits: (event) => event.type === "waiting" && event.node === node && saw.test(event.saw),
         act,
       }),
+    whenSaid: (line, act) => void listeners.push({ line, act }),
     stateOf(node) {
       const states = balancers.flatMap((lb) => backends.map((backend) => lb.stateOf(backend, node)));
       return [...new Set(states)].join(" and ");
@@ -131,10 +136,16 @@ interface Hook {
   act: () => void;
 }
 
+interface Listener {
+  line: RegExp;
+  act: () => void;
+}
+
 interface Surroundings {
   env: Record<string, string | undefined>;
   cwd: string;
   hooks: Hook[];
+  listeners: Listener[];
 }
 
 function writesOn(open: OpenJournal): Journal {
@@ -162,7 +173,7 @@ function writesOn(open: OpenJournal): Journal {
   };
 }
 
-async function run(words: string[], { env, cwd, hooks }: Surroundings): Promise<Said> {
+async function run(words: string[], { env, cwd, hooks, listeners }: Surroundings): Promise<Said> {
   const json = words.includes("--json");
   const said: { out: string[]; err: string[] } = { out: [], err: [] };
   const heard = (event: Event): void => {
@@ -174,7 +185,11 @@ async function run(words: string[], { env, cwd, hooks }: Surroundings): Promise<
       said.out.push(text);
       if (json) heard(JSON.parse(text));
     },
-    err: (text) => void said.err.push(text),
+    err(text) {
+      said.err.push(text);
+      const at = listeners.findIndex(({ line }) => line.test(text));
+      if (at >= 0) for (const { act } of listeners.splice(at, 1)) act();
+    },
     env,
     cwd,
     terminal: undefined,

@@ -100,7 +100,9 @@ test("an abort holds no node that it did not name: what changed while it waited 
   if (!("epoch" in taken)) throw new Error("the lease is held");
   const web2 = (await journal.absences("fake")).get("web2");
   if (!web2) throw new Error("web2 is not out");
+  const waits = new Promise<void>((resolve) => site.whenSaid(/^waiting for the lease/, resolve));
   const aborting = site.rota("abort", "--wait", "20s");
+  await waits;
   await journal.under("fake", taken.epoch).takenOut("fake", { ...web2, node: "web3" });
   await journal.release("fake", taken.epoch);
   const { code, err } = await aborting;
