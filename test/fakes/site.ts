@@ -40,6 +40,8 @@ export interface FakeSite extends AsyncDisposable {
   /** What the program finds its journal by, also in a process of its own. */
   env: Record<string, string | undefined>;
   balancers: FakeHaproxy[];
+  /** Of each balancer. */
+  backends: string[];
   balancer(name: string): FakeHaproxy;
   host(name: string): FakeHost;
   app(name: string): FakeApp;
@@ -85,6 +87,7 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
     inventory,
     env,
     balancers,
+    backends,
     balancer: (name) =>
       named(
         balancers,
