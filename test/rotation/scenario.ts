@@ -3,6 +3,7 @@ import { writeFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { type StepName, stepNames } from "../../src/events/events.ts";
+import type { FakeServer } from "../fakes/haproxy.ts";
 import { type FakeSite, fakeSite } from "../fakes/site.ts";
 
 export interface Scenario {
@@ -41,8 +42,20 @@ interface Effect {
 const file = (site: FakeSite, { node }: Fault, name: string): string => join(site.host(node).folder, name);
 
 /** The node's line in every backend of that balancer. */
-const linesOf = (site: FakeSite, { node, balancer }: Fault) =>
+const linesOf = (site: FakeSite, { node, balancer }: Pick<Fault, "node" | "balancer">): FakeServer[] =>
   site.backends.map((backend) => site.balancer(balancer).server(backend, node));
+
+/** The lines of the node that is before this one. */
+const linesBefore = (site: FakeSite, { node, balancer }: Fault) => {
+  const before = site.nodes.at(site.nodes.indexOf(node) - 1) ?? node;
+  return linesOf(site, { node: before, balancer });
+};
+
+const goDown = (server: FakeServer): void =>
+  void Object.assign(server, { passes: false, operational: 0, health: 0 });
+
+/** Only where one node leaves at a time: nobody counts on that server while it goes. */
+const serverGoesDown = "the server before it goes down by itself";
 
 const signal = (): void => void process.emit("SIGTERM", "SIGTERM");
 
@@ -132,6 +145,11 @@ const effects = {
     begin: (site, fault) => busy(site, fault, 1),
     end: (site, fault) => busy(site, fault, 0),
   },
+  [serverGoesDown]: {
+    at: ["check", "ready"],
+    begin: (site, fault) => linesBefore(site, fault).forEach(goDown),
+    end: (site, fault) => linesBefore(site, fault).forEach((server) => (server.passes = true)),
+  },
   "one signal": { begin: signal },
   "two signals": {
     begin() {
@@ -188,6 +206,7 @@ export function anyScenario({ signals }: { signals: boolean }): fc.Arbitrary<Sce
       const node = (n: number): string => `web${(n % drawn.nodes) + 1}`;
       return {
         ...drawn,
+        batch: drawn.faults.some(({ what }) => what === serverGoesDown) ? 1 : drawn.batch,
         // Of a fleet that must serve in full no node can leave at all, which needs no scenario.
         minServing:
           typeof drawn.minServing === "number"
@@ -229,7 +248,7 @@ export async function siteOf(scenario: Scenario): Promise<FakeSite> {
     for (const lb of everywhere ? site.balancers : site.balancers.slice(0, 1))
       for (const backend of backends) {
         const server = lb.server(backend, node);
-        if (state === "down") Object.assign(server, { passes: false, operational: 0, health: 0 });
+        if (state === "down") goDown(server);
         if (state === "maint") Object.assign(server, { admin: 1, operational: 0, health: 0 });
         if (state === "drain") server.admin = 8;
         if (state === "weight 0") server.weight = 0;

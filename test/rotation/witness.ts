@@ -10,7 +10,6 @@ import type { FakeSite } from "../fakes/site.ts";
 import { type Scenario, wellBody } from "./scenario.ts";
 
 export interface Witness {
-  nodes: string[];
   /** What must not have been, each with what was seen. */
   wrongs: string[];
   /** A new process proves everything anew. */
@@ -30,7 +29,7 @@ interface Seen {
 const times = 2;
 
 export function watch(site: FakeSite, scenario: Scenario): Witness {
-  const nodes = Array.from({ length: scenario.nodes }, (_, i) => `web${i + 1}`);
+  const { nodes } = site;
   const least = shareOf(scenario.minServing, scenario.nodes, Math.ceil);
   const atOnce = Math.max(1, shareOf(scenario.batch, scenario.nodes, Math.floor));
   const wrongs: string[] = [];
@@ -146,7 +145,7 @@ export function watch(site: FakeSite, scenario: Scenario): Witness {
     return lacks;
   }
 
-  return { nodes, wrongs, newRun: () => good.clear(), logOf, told };
+  return { wrongs, newRun: () => good.clear(), logOf, told };
 }
 
 const place = (lb: FakeHaproxy, name: string, backend: string, node: string) => ({
