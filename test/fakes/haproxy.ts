@@ -82,6 +82,8 @@ export interface FakeHaproxy extends AsyncDisposable {
   /** The most connections that waited for an answer at once. */
   mostAtOnce: number;
   server(backend: string, name: string): FakeServer;
+  /** Every server line. */
+  servers(): FakeServer[];
   /** What a person or rota set. */
   stateOf(backend: string, name: string): "ready" | "drain" | "maint";
   addServer(backend: string, name: string): FakeServer;
@@ -141,7 +143,7 @@ export async function fakeHaproxy(options: FakeHaproxyOptions): Promise<FakeHapr
     haproxy.mostAtOnce = Math.max(haproxy.mostAtOnce, waiting.size);
     socket.on("close", () => sockets.delete(socket) && waiting.delete(socket));
     socket.on("error", () => {}); // the client left, which is what tests are about
-    if (fault === "reset") socket.resetAndDestroy();
+    if (fault === "reset") reset(socket, kind);
     let line = "";
     socket.setEncoding("utf8").on("data", (chunk: string) => {
       line += chunk;
@@ -176,6 +178,7 @@ export async function fakeHaproxy(options: FakeHaproxyOptions): Promise<FakeHapr
       if (!found) throw new Error(`the fake HAProxy has no server ${backend}/${name}`);
       return found;
     },
+    servers: () => allServers(proxies),
     stateOf(backend, name) {
       const { admin } = haproxy.server(backend, name);
       if (admin & bit.maint) return "maint";
@@ -263,6 +266,12 @@ interface View {
 
 const allServers = (proxies: Proxies): FakeServer[] =>
   [...proxies.values()].flatMap((servers) => [...servers.values()]);
+
+/** A Unix socket knows no reset: the client sees its connection closed. */
+function reset(socket: net.Socket, kind: "unix" | "tcp"): void {
+  if (kind === "tcp") socket.resetAndDestroy();
+  else socket.destroy();
+}
 
 async function give(socket: net.Socket, answer: string, fault: Fault | undefined): Promise<void> {
   if (fault === "drip") {

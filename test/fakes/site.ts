@@ -40,6 +40,9 @@ export interface FakeSite extends AsyncDisposable {
   /** What the program finds its journal by, also in a process of its own. */
   env: Record<string, string | undefined>;
   balancers: FakeHaproxy[];
+  nodes: string[];
+  /** Of each balancer. */
+  backends: string[];
   balancer(name: string): FakeHaproxy;
   host(name: string): FakeHost;
   app(name: string): FakeApp;
@@ -88,6 +91,8 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
     inventory,
     env,
     balancers,
+    nodes: names,
+    backends,
     balancer: (name) =>
       named(
         balancers,
