@@ -52,6 +52,30 @@ test.concurrent("resumed from another directory, by another process, by its id",
   expect(await upgradesOf(site)).toEqual([["2"], ["2"]]);
 });
 
+test.concurrent(
+  "killed when every node is done: status says so, and resume only closes the run",
+  async () => {
+    await using site = await upgradedSite();
+    const run = await killedAt(site, { type: "node ended", node: "web2" });
+    await using journal = await site.journal();
+    await journal.nodeEnded(run, "web2", "back"); // as the program does next, and says nothing until the run's end
+    const status = await site.rota("status");
+    expect(status.out).toMatch(
+      new RegExp(`run ${run} \\(deploy, by .+\\) is not finished: 2 done: rota resume ${run}, or`),
+    );
+    const told = ["web1", "web2"].map((node) => site.told(node));
+    const { code, out, err } = await site.rota("resume");
+    expect(code, err).toBe(0);
+    expect(out).toBe(`nothing was left to do; run ${run} is done`);
+    expect(["web1", "web2"].map((node) => site.told(node))).toEqual(told);
+    await expectDone(site, run);
+    expect(await upgradesOf(site)).toEqual([["2"], ["2"]]);
+    const again = await site.rota("resume", run);
+    expect(again.code).toBe(2);
+    expect(again.err).toContain(`run ${run} is over (done); nothing is left of it`);
+  },
+);
+
 test.concurrent.each([whileUpgrading, at("upgrade")].map(named))(
   "killed at %s: nobody knows the end of that upgrade, and it is not repeated before a person says so",
   async (_name, moment) => {
