@@ -98,14 +98,26 @@ async function race(site: FakeSite, journal: string, release: string): Promise<n
   return Math.round(Math.abs(first - second) * 1000) / 1000;
 }
 
-/** Runs in the program's own process, before it: says that it is there, and goes on at the moment the gate names. */
+/**
+ * Runs in the program's own process, before it: loads all that the program is made of, so that nothing is left to do
+ * but its work, says that it is there, and goes on at the moment the gate names.
+ */
 const gatekeeper = `
-  import { existsSync, readFileSync, writeFileSync } from "node:fs";
+  import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+  import { dirname, join } from "node:path";
+  import { pathToFileURL } from "node:url";
   const { GATE, MARK } = process.env;
+  const { ppid } = process;
+  const bin = dirname(process.argv[1]);
+  const parts = readdirSync(bin).filter((name) => name.endsWith(".js") && name !== "rota.js");
+  await Promise.all(parts.map((name) => import(pathToFileURL(join(bin, name)))));
   const sleep = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
   const now = () => performance.timeOrigin + performance.now();
   writeFileSync(MARK, "");
-  while (!existsSync(GATE)) sleep(2);
+  while (!existsSync(GATE)) {
+    if (process.ppid !== ppid) process.exit(1); // nobody will open it any more
+    sleep(2);
+  }
   const moment = Number(readFileSync(GATE, "utf8"));
   while (now() < moment - 3) sleep(1);
   while (now() < moment);
