@@ -8,7 +8,7 @@ import { type Moment, runProgram, runUntilKilled } from "../fakes/program.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { startLoad, type Load } from "./load.ts";
 import { type LabPostgres, startPostgres } from "./postgres.ts";
-import { journalOf } from "./rota.ts";
+import { envOf, journalOf } from "./rota.ts";
 
 export interface Kill {
   moment: Moment;
@@ -108,7 +108,7 @@ async function chaosOn(
     killed: () => killed,
     async survive({ moment, database, from }) {
       release += 1;
-      const env = { ...process.env, ROTA_JOURNAL: journals[database] };
+      const env = { ...envOf(lab), ROTA_JOURNAL: journals[database] };
       const run = await runUntilKilled(moment, ["deploy", "-i", inventory, "--set", `RELEASE=${release}`], {
         env,
         cwd: lab.folder,
