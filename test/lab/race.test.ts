@@ -76,7 +76,7 @@ async function race(site: FakeSite, journal: string, release: string): Promise<n
   await waitFor("both to stand at the gate", 20_000, async () =>
     runners.every(({ mark }) => existsSync(mark)) ? yes(undefined) : notYet("one is not there yet"),
   );
-  await writeFile(`${gate}.new`, `${Date.now() + 50}`);
+  await writeFile(`${gate}.new`, `${Number(process.hrtime.bigint()) / 1e6 + 50}`);
   await rename(`${gate}.new`, gate); // there only when it is whole
   const ended = await Promise.all(runners.map((runner) => runner.ended));
   const said = ended.map(({ code, stderr }) => `exit code ${String(code)}: ${stderr}`).join("\n---\n");
@@ -104,6 +104,7 @@ async function race(site: FakeSite, journal: string, release: string): Promise<n
  */
 const gatekeeper = `
   import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+  import { setPriority } from "node:os";
   import { dirname, join } from "node:path";
   import { pathToFileURL } from "node:url";
   const { GATE, MARK } = process.env;
@@ -112,16 +113,24 @@ const gatekeeper = `
   const parts = readdirSync(bin).filter((name) => name.endsWith(".js") && name !== "rota.js");
   await Promise.all(parts.map((name) => import(pathToFileURL(join(bin, name)))));
   const sleep = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-  const now = () => performance.timeOrigin + performance.now();
+  const now = () => Number(process.hrtime.bigint()) / 1e6; // one clock for all processes of a machine
+  const hurry = (priority) => {
+    try {
+      setPriority(priority);
+    } catch {} // only root may
+  };
   writeFileSync(MARK, "");
   while (!existsSync(GATE)) {
     if (process.ppid !== ppid) process.exit(1); // nobody will open it any more
     sleep(2);
   }
   const moment = Number(readFileSync(GATE, "utf8"));
+  hurry(-20);
   while (now() < moment - 3) sleep(1);
   while (now() < moment);
-  writeFileSync(MARK, String(now()));
+  const started = now();
+  hurry(0);
+  writeFileSync(MARK, String(started));
 `;
 
 function startAtGate(words: string[], env: Record<string, string | undefined>, mark: string, gate: string) {
