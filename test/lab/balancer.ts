@@ -7,7 +7,8 @@ import { notYet, yes } from "../../src/base/poll.ts";
 import { freePorts } from "./addresses.ts";
 import { ask } from "./ask.ts";
 import { haproxyConfig, type BalancerPlan } from "./haproxy-config.ts";
-import { childrenOf, runs, signal, type Processes } from "./processes.ts";
+import { childrenOf, runs, signal } from "./family.ts";
+import type { Processes } from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
 /** A real HAProxy, with a master and a worker. */

@@ -8,7 +8,7 @@ import { type Moment, runProgram, runUntilKilled } from "../fakes/program.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { startLoad, type Load } from "./load.ts";
 import { type LabPostgres, startPostgres } from "./postgres.ts";
-import { journalOf } from "./rota.ts";
+import { envOf, journalOf } from "./rota.ts";
 
 export interface Kill {
   moment: Moment;
@@ -20,37 +20,53 @@ export interface Kill {
 const isFull = process.env["CHAOS"] === "full";
 const nodes = isFull ? ["web1", "web2", "web3"] : ["web1", "web2"];
 
-/** As each step begins; and in the middle of those that take long enough. */
+/** As each step begins and right after it ended; and in the middle of those that take long enough. */
 const moments: Moment[] = nodes.flatMap((node) => [
-  ...stepNames.map((step): Moment => ({ type: "step started", node, step })),
+  ...stepNames.flatMap((step): Moment[] => [
+    { type: "step started", node, step },
+    { type: "step ended", node, step },
+  ]),
   ...["settle", "restart", "check"].map((step): Moment => ({ type: "step started", node, step, later: 100 })),
 ]);
 
-const matrix: Kill[] = moments.flatMap((moment) =>
-  (["sqlite", "postgres"] as const).flatMap((database) =>
-    (["the same", "another"] as const).map((from) => ({ moment, database, from })),
-  ),
-);
+/**
+ * Each moment on both databases and from both directories. A node has an odd number of moments, so that the next
+ * node's have the other two combinations.
+ */
+const matrix: Kill[] = moments.flatMap((moment, at): Kill[] => {
+  const [first, second] =
+    at % 2 === 0 ? (["the same", "another"] as const) : (["another", "the same"] as const);
+  return [
+    { moment, database: "sqlite", from: first },
+    { moment, database: "postgres", from: second },
+  ];
+});
 
-const { type } = moments[0] ?? { type: "step started" };
+const begun = "step started";
 
 /** Few, for every day. */
 const bounded: Kill[] = [
-  { moment: { type, node: "web1", step: "upgrade" }, database: "sqlite", from: "the same" },
-  { moment: { type, node: "web1", step: "restart", later: 100 }, database: "postgres", from: "another" },
-  { moment: { type, node: "web2", step: "ready" }, database: "sqlite", from: "another" },
+  { moment: { type: begun, node: "web1", step: "upgrade" }, database: "sqlite", from: "the same" },
+  {
+    moment: { type: begun, node: "web1", step: "restart", later: 100 },
+    database: "postgres",
+    from: "another",
+  },
+  { moment: { type: "step ended", node: "web2", step: "upgrade" }, database: "sqlite", from: "another" },
 ];
 
 export const kills = isFull ? matrix : bounded;
 
-export const titleOf = ({ moment: { node, step, later }, database, from }: Kill): string =>
-  `killed at ${step} of ${node}${later === undefined ? "" : `, ${later} ms after it began`}, resumed from ${from} directory, ${database}`;
+export const titleOf = ({ moment: { type, node, step, later }, database, from }: Kill): string =>
+  `killed ${type === "step ended" ? "after" : "at"} ${step} of ${node}${later === undefined ? "" : `, ${later} ms after it began`}, resumed from ${from} directory, ${database}`;
 
 /** One lab for all kills, with traffic from the first to the last. */
 export interface Chaos extends AsyncDisposable {
   /** Deploys, is killed, resumes, and looks whether everything is as an unbroken run leaves it. */
   survive(kill: Kill): Promise<void>;
   load: Load;
+  /** How many times rota was killed so far. */
+  killed(): number;
 }
 
 const upgrade = 'cd "$NODE_HOME" && ./switch-release "$RELEASE" && echo "$RELEASE" >> upgrades';
@@ -86,18 +102,21 @@ async function chaosOn(
   const inventory = await lab.inventory({ upgrade });
   const journals = { sqlite: journalOf(lab), postgres: await postgres.freshDatabase() };
   let release = 1;
+  let killed = 0;
   return {
     load,
+    killed: () => killed,
     async survive({ moment, database, from }) {
       release += 1;
-      const env = { ...process.env, ROTA_JOURNAL: journals[database] };
+      const env = { ...envOf(lab), ROTA_JOURNAL: journals[database] };
       const run = await runUntilKilled(moment, ["deploy", "-i", inventory, "--set", `RELEASE=${release}`], {
         env,
         cwd: lab.folder,
       });
+      killed += 1;
       const cwd = from === "the same" ? lab.folder : tmpdir();
       const resume = (...words: string[]) => runProgram(["resume", "-i", inventory, ...words], { env, cwd });
-      const unknown = moment.step === "upgrade" ? moment.node : undefined;
+      const unknown = moment.type === begun && moment.step === "upgrade" ? moment.node : undefined;
       if (unknown !== undefined) {
         const refused = await resume();
         expect(refused.code, refused.stderr).toBe(2);

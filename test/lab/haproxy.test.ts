@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -27,7 +27,7 @@ async function realHaproxy(checks: { rise?: number; fall?: number } = {}): Promi
   const address = `127.0.0.1:${app.port}`;
   const end = async (): Promise<void> => {
     await processes.end();
-    await Promise.all([app[Symbol.asyncDispose](), rm(folder, { recursive: true, force: true })]);
+    await app[Symbol.asyncDispose]();
   };
   try {
     const balancer = await startBalancer({

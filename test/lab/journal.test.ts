@@ -10,7 +10,7 @@ import { notYet, yes } from "../../src/base/poll.ts";
 import { openDatabase } from "../../src/journal/open.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { type LabPostgres, startPostgres } from "./postgres.ts";
-import { type Ended, type Rota, runRota, startRota } from "./rota.ts";
+import { type Ended, type Rota, envOf, runRota, startRota } from "./rota.ts";
 import { waitFor } from "./wait.ts";
 
 let lab: Lab;
@@ -91,7 +91,7 @@ test.runIf(userInfo().uid === 0)(
 
 test("no room for what an upgrade printed: it is done all the same, and that is said", async () => {
   const path = join(lab.folder, "full.db");
-  const env = { ...process.env, ROTA_JOURNAL: `sqlite:${path}` };
+  const env = { ...envOf(lab), ROTA_JOURNAL: `sqlite:${path}` };
   const inventory = await lab.inventory({
     upgrade: `${upgrade}; head -c 60000 /dev/zero | tr '\\0' x | fold -w 500`,
   });

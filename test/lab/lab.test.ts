@@ -8,7 +8,7 @@ import type { LabBalancer } from "./balancer.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { startLoad, type Load } from "./load.ts";
 import type { LabNode } from "./node.ts";
-import { runs } from "./processes.ts";
+import { runs } from "./family.ts";
 import { waitFor } from "./wait.ts";
 
 const loadOn = (lab: Lab): Promise<Load> => startLoad({ urls: lab.balancers.map(({ url }) => url) });

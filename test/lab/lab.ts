@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts, loopbackPrefix } from "./addresses.ts";
@@ -55,7 +55,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const folder = await mkdtemp(join(tmpdir(), "lab-")); // short: a Unix socket's path has at most 107 bytes
   const processes = processesIn(folder);
   let stopped: Promise<void> | undefined;
-  const stop = (): Promise<void> => (stopped ??= cleanUp(folder, processes));
+  const stop = (): Promise<void> => (stopped ??= processes.end());
   try {
     const site = await startSite(folder, processes, options);
     return { ...site, ...actionsOn(site), pids: () => processes.pids(), stop, [Symbol.asyncDispose]: stop };
@@ -63,11 +63,6 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     await stop();
     throw error;
   }
-}
-
-async function cleanUp(folder: string, processes: Processes): Promise<void> {
-  await processes.end();
-  await rm(folder, { recursive: true, force: true });
 }
 
 async function startSite(folder: string, processes: Processes, options: LabOptions): Promise<Site> {

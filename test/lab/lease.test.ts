@@ -2,33 +2,11 @@ import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { notYet, yes } from "../../src/base/poll.ts";
 import { startLab, type Lab } from "./lab.ts";
-import { startPostgres } from "./postgres.ts";
 import { runRota, startRota } from "./rota.ts";
 import { waitFor } from "./wait.ts";
 
 const releasesOf = (lab: Lab): Promise<(string | undefined)[]> =>
   Promise.all(lab.nodes.map((node) => node.release()));
-
-test("of two deploys that are started at once, exactly one runs, on both databases", async () => {
-  await using lab = await startLab({ bootSeconds: 0, nodes: 2, workers: 1 });
-  await using postgres = await startPostgres();
-  const inventory = await lab.inventory();
-  for (const env of [{}, { ROTA_JOURNAL: await postgres.freshDatabase() }]) {
-    for (const release of ["2", "3"]) {
-      const words = ["deploy", "-i", inventory, "--set", `RELEASE=${release}`, "--reason", "new logo"];
-      const ended = await Promise.all([runRota(lab, words, env), runRota(lab, words, env)]);
-      const codes = ended.map(({ code }) => code ?? -1).toSorted((a, b) => a - b);
-      expect(codes, ended.map(({ stderr }) => stderr).join("\n---\n")).toEqual([0, 3]);
-      const refused = ended.find(({ code }) => code === 3);
-      expect(refused?.stderr).toMatch(
-        /somebody changes lab now: \S+ \(pid \d+ on \S+\), rota deploy, for \S+: new logo/,
-      );
-      expect(refused?.stderr).toContain("left:  nothing was touched");
-      expect(await releasesOf(lab)).toEqual([release, release]);
-      await lab.untilAllInRotation();
-    }
-  }
-});
 
 test("whoever waits for the lease gets it when the other is done", async () => {
   await using lab = await startLab({ bootSeconds: 0, nodes: 2, workers: 1 });

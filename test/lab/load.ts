@@ -1,8 +1,5 @@
-import { fork, type ChildProcess } from "node:child_process";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { notYet, yes } from "../../src/base/poll.ts";
+import { runBeside } from "./beside.ts";
 import type { Counts, LoadPlan, LoadReport, WorkerMessage } from "./load-report.ts";
 import { waitFor } from "./wait.ts";
 
@@ -18,7 +15,9 @@ export type LoadOptions = Pick<LoadPlan, "urls"> & Partial<LoadPlan>;
 
 /** Resolves when the first requests are under way. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
-  const worker = startWorker({ perSecond: 200, maxSeconds: 120, ...options });
+  const plan: LoadPlan = { perSecond: 200, maxSeconds: 120, ...options };
+  // Whoever interrupts the tests still gets the report: it ends when it is told to, or when nobody is left to tell it.
+  const worker = runBeside("load-worker.ts", JSON.stringify(plan), ["ignore", "ignore", "inherit", "ipc"]);
   const gone = new Promise((resolve) => worker.once("exit", resolve));
   let counts: Counts = { sent: 0, ok: 0, lost: 0 };
   let report: LoadReport | undefined;
@@ -43,12 +42,4 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
       await gone;
     },
   };
-}
-
-function startWorker(plan: LoadPlan): ChildProcess {
-  const tsx = createRequire(import.meta.url).resolve("tsx");
-  return fork(join(import.meta.dirname, "load-worker.ts"), [JSON.stringify(plan)], {
-    execArgv: ["--import", pathToFileURL(tsx).href],
-    detached: true, // Ctrl-C in a terminal is for the one who asked; the report is still wanted
-  });
 }

@@ -1,13 +1,14 @@
 import { execFile } from "node:child_process";
 import { chownSync, readFileSync, readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { notYet, yes } from "../../src/base/poll.ts";
 import { freePorts } from "./addresses.ts";
-import { processesIn, signal } from "./processes.ts";
+import { signal } from "./family.ts";
+import { processesIn } from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
 /** A real PostgreSQL on a port of its own. */
@@ -44,7 +45,7 @@ export async function startPostgres(): Promise<LabPostgres> {
   await promisify(execFile)(
     join(binaries(), "initdb"),
     ["-D", data, "-U", "rota", "--auth", "trust", "--no-sync", "-E", "UTF8"],
-    { cwd: folder, env: { PATH: process.env["PATH"], LC_ALL: "C.UTF-8" }, ...user },
+    { cwd: folder, env: { PATH: process.env["PATH"], LC_ALL: "C.UTF-8", ...processes.mark }, ...user },
   );
   const [port = 0] = await freePorts(1, ["127.0.0.1"]);
   const urlOf = (database: string): string => `postgres://rota@127.0.0.1:${port}/${database}`;
@@ -84,10 +85,7 @@ export async function startPostgres(): Promise<LabPostgres> {
         processes.pids().length === 0 ? yes(undefined) : notYet("it runs"),
       );
     },
-    async [Symbol.asyncDispose]() {
-      await processes.end();
-      await rm(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => processes.end(),
   };
   await server.start();
   return server;

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { Event } from "../../src/events/events.ts";
+import { markOf } from "./family.ts";
 import type { Lab } from "./lab.ts";
 
 /** The program as a person runs it, on a journal of the lab's own. */
@@ -29,7 +30,7 @@ export function startRota(lab: Lab, words: string[], env: Record<string, string>
   const child = spawn(program, words, {
     cwd: lab.folder,
     // As on a CI runner, where some libraries think that every pipe can be coloured.
-    env: { ...process.env, CI: "true", ROTA_JOURNAL: journalOf(lab), ...env },
+    env: { ...envOf(lab), CI: "true", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const began = performance.now();
@@ -47,6 +48,13 @@ export const runRota = (lab: Lab, words: string[], env?: Record<string, string>)
   startRota(lab, words, env).ended;
 
 export const journalOf = (lab: Lab): string => `sqlite:${join(lab.folder, "journal.db")}`;
+
+/** The lab's own journal; and the lab's mark, so that whatever ends the lab ends rota too. */
+export const envOf = (lab: Lab): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...markOf(lab.folder),
+  ROTA_JOURNAL: journalOf(lab),
+});
 
 const eventsIn = (text: string): Event[] =>
   text

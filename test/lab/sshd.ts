@@ -4,7 +4,8 @@ import net from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { notYet, yes } from "../../src/base/poll.ts";
-import { runs, signal, type Processes } from "./processes.ts";
+import { runs, signal } from "./family.ts";
+import type { Processes } from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
 /** The SSH server of one node. */
