@@ -79,8 +79,16 @@ export interface ServerState {
   admin: number;
   /** The weight in use; 0 takes no new clients. */
   weight: number;
+  /** The configuration's. */
+  initialWeight: number;
   /** HAProxy runs health checks on this server. */
   checked: boolean;
+  /** HAProxy asks an agent on it, whose answer may undo drain and maint. */
+  agent: boolean;
+  /** As HAProxy has it: an IP address, a socket's path, or "-" where DNS did not answer. */
+  address: string;
+  /** 0 for a path, and for the port of the client's connection. */
+  port: number;
 }
 
 /** Bits of srv_admin_state (Management Guide §9.3, "show servers state"). */
@@ -121,7 +129,11 @@ const readServerState = (field: Fields): ServerState => ({
   operational: field.count("srv_op_state"),
   admin: field.count("srv_admin_state"),
   weight: field.count("srv_uweight"),
+  initialWeight: field.count("srv_iweight"),
   checked: (field.count("srv_check_state") & checkEnabled) !== 0,
+  agent: (field.count("srv_agent_state") & checkEnabled) !== 0,
+  address: field.text("srv_addr"),
+  port: field.count("srv_port"),
 });
 
 /** A server's row of `show stat`, as far as people and the plan need it. */

@@ -32,6 +32,7 @@ const widest = 120;
 
 /** Each step is drawn in its own letter. */
 const letters: Record<StepName, string> = {
+  prepare: "p",
   survey: "v",
   drain: "d",
   settle: "s",
@@ -66,17 +67,21 @@ export function runLines(run: WholeRun, now: Date, columnsWide: number, paint: P
 }
 
 const sayUnended = (steps: StepRecord[]): string =>
-  steps.length === 0 ? "no turn" : `at ${steps.at(-1)?.step}`;
+  tripOf(steps).length > 0 || steps.some(({ ended }) => !ended) ? `at ${steps.at(-1)?.step}` : "no turn";
+
+/** Without what was done before its turn. */
+const tripOf = (steps: StepRecord[]): StepRecord[] => steps.filter(({ step }) => step !== "prepare");
 
 const toneOf = (end: string | undefined, steps: StepRecord[]): Tone => {
   if (end === "back") return "good";
   if (end === "out") return "bad";
-  return end === undefined && steps.length > 0 ? "busy" : "plain";
+  return end === undefined && tripOf(steps).length > 0 ? "busy" : "plain";
 };
 
 const endOf = (step: StepRecord, now: Date): number => (step.ended ?? now).getTime();
 
-const spentOn = (steps: StepRecord[], now: Date): number => {
+const spentOn = (all: StepRecord[], now: Date): number => {
+  const steps = tripOf(all);
   const [first] = steps;
   const last = steps.at(-1);
   return first && last ? endOf(last, now) - first.started.getTime() : 0;

@@ -10,7 +10,7 @@ import { statusPages } from "../health/pages.ts";
 import type { Lease } from "../journal/keep.ts";
 import { type GoOn, failureOf, interruptionOf, sayLeft } from "../rotation/ending.ts";
 import { type Plan, tripsOf } from "../rotation/plan.ts";
-import type { Hosts, Known, RunStart } from "../rotation/ports.ts";
+import type { Absence, Hosts, Known, RunStart } from "../rotation/ports.ts";
 import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";
 import { traceOf } from "../rotation/unfinished.ts";
 import { type World, nameOf } from "../rotation/world.ts";
@@ -166,6 +166,7 @@ const worldOf = (
   now: AbortSignal.any([stop.now, lease.lost]),
   leaving: new PQueue({ concurrency: 1 }),
   force: args.force === true,
+  absences: () => known.absences(start.fleet).catch(() => new Map<string, Absence>()),
   untilWanted: () =>
     untilNotPaused(known, start.run, AbortSignal.any([stop.afterThisNode, lease.lost]), view.emit),
 });

@@ -40,6 +40,8 @@ export interface Resumption {
   run: string;
   /** What it looked like when it was decided what is left: see `traceOf`. */
   trace: string;
+  /** Nodes that it has put back. */
+  back: ReadonlySet<string>;
   /** Steps of its nodes that are done for good. */
   done: ReadonlyMap<string, ReadonlySet<StepName>>;
 }

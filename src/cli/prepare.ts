@@ -41,7 +41,8 @@ export async function prepare(
   ]);
   const done = (node: { name: string }): ReadonlySet<StepName> =>
     args.resume?.done.get(node.name) ?? new Set();
-  const plan = makePlan(fleet, survey, absences, { ...planOptions, done });
+  const doneBefore = ({ name }: { name: string }): boolean => args.resume?.back.has(name) === true;
+  const plan = makePlan(fleet, survey, absences, { ...planOptions, done, doneBefore });
   await openHosts(plan, hosts);
   const isOver = unfinished && unfinished.ended === undefined && unfinished.run !== args.resume?.run;
   const over = isOver && (held || !(await journal.holderOf(fleet.name))) ? unfinished : undefined;

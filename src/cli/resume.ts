@@ -7,7 +7,7 @@ import type { OpenJournal } from "../journal/journal.ts";
 import { openJournal } from "../journal/open.ts";
 import { isGone } from "../journal/process.ts";
 import type { WholeRun } from "../rotation/ports.ts";
-import { doneSteps, isUpgradeUnknown, standingsOf, traceOf } from "../rotation/unfinished.ts";
+import { backOf, doneSteps, isUpgradeUnknown, standingsOf, traceOf } from "../rotation/unfinished.ts";
 import type { ChangeArgs } from "./change.ts";
 import { isYes } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -55,7 +55,11 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const done = await stepsDone(run, fleet, nodes, failed, args, io);
   const { run: _, retry: __, ...given } = args;
   const words = { ...stored, ...given, reason: args.reason ?? stored.reason, nodes, skip: [] };
-  const again = { ...words, force: stored.force, resume: { run: run.run, trace: traceOf(run), done } };
+  const again = {
+    ...words,
+    force: stored.force,
+    resume: { run: run.run, trace: traceOf(run), back: backOf(run), done },
+  };
   switch (run.command) {
     case "deploy":
       return await (await import("./deploy.ts")).deploy(again, io);

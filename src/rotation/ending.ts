@@ -1,7 +1,8 @@
 /** How a run ended, in words: what happened, how things were left, what to type next. Pure. */
 import { RotaError, messageOf } from "../base/errors.ts";
 import type { NodeEnd } from "../events/events.ts";
-import type { RolloutEnd, TripEnd } from "./rollout.ts";
+import type { RolloutEnd } from "./rollout.ts";
+import type { TripEnd } from "./trip-end.ts";
 import { type Trip, nameOf } from "./world.ts";
 
 /** Commands for the rest, as a person can paste them. */
