@@ -66,13 +66,13 @@ export function backendsOf(balancer: string, entries: Entry[], rows: BackendRow[
   });
 }
 
-const absentOf = ({ balancer, backend, server, status, weight, outBecause, tracks }: Entry): Absent => ({
-  balancer,
-  backend,
-  server,
+const absentOf = ({ status, weight, tracks, ...entry }: Entry): Absent => ({
+  balancer: entry.balancer,
+  backend: entry.backend,
+  server: entry.server,
   status,
   weight,
-  outBecause,
+  outBecause: entry.outBecause,
   tracks,
 });
 

@@ -61,10 +61,16 @@ export function runLines(run: WholeRun, now: Date, columnsWide: number, paint: P
       return `${paint(toneOf(end, steps), left)}${steps.length > 0 ? `${spent} ${bar}` : ""}`.trimEnd();
     }),
     "",
-    paint("quiet", `  ${stepNames.map((step) => `${letters[step]} ${step}`).join("  ")}`),
+    paint("quiet", `  ${legendOf(run).join("  ")}`),
     ...(message === undefined ? [] : ["", ...message.split("\n")]),
   ];
 }
+
+/** Most runs prepare nothing. */
+const legendOf = ({ steps }: WholeRun): string[] =>
+  stepNames
+    .filter((name) => name !== "prepare" || steps.some(({ step }) => step === name))
+    .map((name) => `${letters[name]} ${name}`);
 
 const sayUnended = (steps: StepRecord[]): string =>
   tripOf(steps).length > 0 || steps.some(({ ended }) => !ended) ? `at ${steps.at(-1)?.step}` : "no turn";

@@ -4,6 +4,7 @@ import type { StepName } from "../events/events.ts";
 import { redactor } from "../base/redact.ts";
 import type { Fleet, Node, Pool, Share } from "../inventory/fleet.ts";
 import { type Batches, backendsByName, inBatches } from "./batches.ts";
+import type { Drift } from "./drift.ts";
 import { asFound } from "./leave.ts";
 import type { Part, TakesPart } from "./participation.ts";
 import { samePlace } from "./place.ts";
@@ -41,6 +42,10 @@ export interface Errand {
 export interface Plan {
   pools: PoolPlan[];
   leftAlone: { node: string; why: string }[];
+  /** Where the inventory and the balancers, or the balancers among themselves, differ. */
+  drift: Drift[];
+  /** What a person should know of this plan, and that does not refuse it. */
+  notes: string[];
   /** Nodes that may fail in the whole run. */
   maxFailures: number;
   /** Why this plan can't be carried out; empty if it can. */
@@ -63,7 +68,7 @@ export function makePlan(
 ): Plan {
   const maxFailures = options.maxFailures ?? Infinity;
   const refusals = survey.unread.map(({ error }) => error);
-  const plan: Plan = { pools: [], leftAlone: [], maxFailures, refusals };
+  const plan: Plan = { pools: [], leftAlone: [], drift: [], notes: [], maxFailures, refusals };
   const missing: string[] = [];
   const lacking: string[] = [];
   // One for all pools: those that share a backend share what it can spare.
