@@ -4,7 +4,7 @@ import { sayBackend } from "./capacity.ts";
 import { samePlace } from "./place.ts";
 import type { Entry, Survey } from "./ports.ts";
 
-export const driftKinds = [
+const driftKinds = [
   "elsewhere",
   "address",
   "missing",
