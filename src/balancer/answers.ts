@@ -3,6 +3,8 @@
  * never a guess. Source: HAProxy Management Guide §9.1 (CSV fields) and §9.3 (commands).
  */
 
+import { csvRecords } from "./csv.ts";
+
 /** Why an answer was not what was asked for; scripts and messages go by `kind`. */
 export type AnswerProblem =
   "no such server" | "no such backend" | "permission denied" | "stopping" | "not understood";
@@ -242,25 +244,4 @@ function readCsv(frame: string): Fields[] {
   const [header = [], ...rows] = frame.startsWith("# pxname,") ? (csvRecords(frame.slice(2)) ?? []) : [];
   if (header.length === 0) throw refusal(frame);
   return rows.map((row) => namedFields(header, row, frame));
-}
-
-/**
- * CSV as HAProxy writes it (RFC 4180 quoting; `last_chk` is text from the app and may hold anything).
- *
- * @returns undefined for text that ends inside quotes, or goes on after them
- */
-export function csvRecords(text: string): string[][] | undefined {
-  const records: string[][] = [];
-  let record: string[] = [];
-  const field = /(?:"([^"]*(?:""[^"]*)*)"|([^,\n"][^,\n]*)?)(,|\n|$)/y;
-  while (field.lastIndex < text.length || record.length > 0) {
-    const [, quoted, plain = "", end] = field.exec(text) ?? [];
-    if (end === undefined) return undefined;
-    record.push(quoted?.replaceAll('""', '"') ?? plain);
-    if (end === ",") continue;
-    records.push(record);
-    record = [];
-    if (end === "") break;
-  }
-  return records;
 }

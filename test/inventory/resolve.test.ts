@@ -61,7 +61,8 @@ test("what the file says is kept", () => {
         "      ./fetch",
         "      ./switch",
         "    ready: { proof: check }",
-        "    rollout: { batch: 12.5%, min_serving: 0, max_failures: 2 }",
+        "    prepare: ./fetch-all",
+        "    rollout: { canary: 2, batch: [1, 12.5%], min_serving: 0, max_failures: 2 }",
         "    limits: { connect: 500ms, command: 1d, ready: 2m, capacity: 3m }",
         "",
       ].join("\n"),
@@ -74,7 +75,13 @@ test("what the file says is kept", () => {
     drain: { within: 5_400_000 },
     upgrade: { run: "./fetch\n./switch\n", repeat: "ask" },
     ready: { proof: "check" },
-    rollout: { canary: { count: 0 }, batch: [{ percent: 12.5 }], minServing: { count: 0 }, maxFailures: 2 },
+    prepare: "./fetch-all",
+    rollout: {
+      canary: { count: 2 },
+      batch: [{ count: 1 }, { percent: 12.5 }],
+      minServing: { count: 0 },
+      maxFailures: 2,
+    },
     limits: { connect: 500, command: 86_400_000, ready: 120_000, capacity: 180_000 },
   });
 });
