@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import type { Event } from "../../src/events/events.ts";
+import { split } from "../fakes/pools.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
 
 vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
@@ -96,4 +97,14 @@ test.concurrent("a rotation without an upgrade prepares nothing", async () => {
   const { code, err } = await site.rota("rotate", "web1", "--set", "RELEASE=2");
   expect(code, err).toBe(0);
   expect(preparing(site, "web1")).toBe(0);
+});
+
+test.concurrent("where a later pool can't be prepared, the first does not leave either", async () => {
+  await using site = await prepared(3, { prepare: "test ! -e broken" });
+  await split(site);
+  await site.host("web3").write("broken");
+  const said = await deploy(site);
+  expect(said.code).toBe(1);
+  expect(said.err).toContain("web3 is as it was found; web1, web2 were not touched");
+  expectNobodyLeft(site);
 });

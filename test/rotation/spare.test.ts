@@ -1,6 +1,5 @@
-import { readFile, writeFile } from "node:fs/promises";
 import { expect, test, vi } from "vitest";
-import { parse, stringify } from "yaml";
+import { split } from "../fakes/pools.ts";
 import { type FakeSite, fakeSite, type Overrides } from "../fakes/site.ts";
 
 vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
@@ -88,11 +87,11 @@ test.concurrent("servers that track a node's leave with it: their backend must s
 test.concurrent("what the first pool brings back, the second can count on", async () => {
   await using site = await fakeSite({ nodes: 4, balancers: 1, pool: { rollout: { min_serving: 3 } } });
   await split(site);
-  onAll(site, "web1", { operational: 0, health: 0 });
+  onAll(site, "web1", { operational: 0, health: 0, passes: false });
   expect(await lacksOf(site)).not.toEqual([]);
   expect(await lacksOf(site, "--include-down")).toEqual([]);
   // And what a drain by hand holds of the first is missed in the second.
-  onAll(site, "web1", { operational: 2, health: 3 });
+  onAll(site, "web1", { operational: 2, health: 3, passes: true });
   const both = await site.rota("drain", "web2", "web3", "--reason", "racks", "--yes");
   expect(both.code).toBe(3);
   expect(both.err).toContain("lb1/app: 3 of 4 serve, 3 must stay (out: web2 held out by this drain)");
@@ -109,15 +108,3 @@ test.concurrent("a wait in mid-run says whose lack it is, and goes on once it is
   expect(said.code, said.err).toBe(0);
   expect(said.events.filter((event) => event.type === "waiting" && event.step === "drain")).toHaveLength(1);
 });
-
-/** web1 and web2 in the pool `web`, the others in `api`: in the same backend. */
-async function split(site: FakeSite): Promise<void> {
-  const inventory: { pools: Record<string, { nodes: Overrides }> } = parse(
-    await readFile(site.inventory, "utf8"),
-  );
-  const { web } = inventory.pools;
-  if (!web) throw new Error("the site has no pool web");
-  const { web1, web2, ...others } = web.nodes;
-  inventory.pools = { web: { ...web, nodes: { web1, web2 } }, api: { ...web, nodes: others } };
-  await writeFile(site.inventory, stringify(inventory));
-}
