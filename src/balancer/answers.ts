@@ -3,6 +3,8 @@
  * never a guess. Source: HAProxy Management Guide §9.1 (CSV fields) and §9.3 (commands).
  */
 
+import { csvRecords } from "./csv.ts";
+
 /** Why an answer was not what was asked for; scripts and messages go by `kind`. */
 export type AnswerProblem =
   "no such server" | "no such backend" | "permission denied" | "stopping" | "not understood";
@@ -79,8 +81,16 @@ export interface ServerState {
   admin: number;
   /** The weight in use; 0 takes no new clients. */
   weight: number;
+  /** The configuration's. */
+  initialWeight: number;
   /** HAProxy runs health checks on this server. */
   checked: boolean;
+  /** HAProxy asks an agent on it, whose answer may undo drain and maint. */
+  agent: boolean;
+  /** As HAProxy has it: an IP address, a socket's path, or "-" where DNS did not answer. */
+  address: string;
+  /** 0 for a path, and for the port of the client's connection. */
+  port: number;
 }
 
 /** Bits of srv_admin_state (Management Guide §9.3, "show servers state"). */
@@ -121,7 +131,11 @@ const readServerState = (field: Fields): ServerState => ({
   operational: field.count("srv_op_state"),
   admin: field.count("srv_admin_state"),
   weight: field.count("srv_uweight"),
+  initialWeight: field.count("srv_iweight"),
   checked: (field.count("srv_check_state") & checkEnabled) !== 0,
+  agent: (field.count("srv_agent_state") & checkEnabled) !== 0,
+  address: field.text("srv_addr"),
+  port: field.count("srv_port"),
 });
 
 /** A server's row of `show stat`, as far as people and the plan need it. */
@@ -230,25 +244,4 @@ function readCsv(frame: string): Fields[] {
   const [header = [], ...rows] = frame.startsWith("# pxname,") ? (csvRecords(frame.slice(2)) ?? []) : [];
   if (header.length === 0) throw refusal(frame);
   return rows.map((row) => namedFields(header, row, frame));
-}
-
-/**
- * CSV as HAProxy writes it (RFC 4180 quoting; `last_chk` is text from the app and may hold anything).
- *
- * @returns undefined for text that ends inside quotes, or goes on after them
- */
-export function csvRecords(text: string): string[][] | undefined {
-  const records: string[][] = [];
-  let record: string[] = [];
-  const field = /(?:"([^"]*(?:""[^"]*)*)"|([^,\n"][^,\n]*)?)(,|\n|$)/y;
-  while (field.lastIndex < text.length || record.length > 0) {
-    const [, quoted, plain = "", end] = field.exec(text) ?? [];
-    if (end === undefined) return undefined;
-    record.push(quoted?.replaceAll('""', '"') ?? plain);
-    if (end === ",") continue;
-    records.push(record);
-    record = [];
-    if (end === "") break;
-  }
-  return records;
 }

@@ -1,5 +1,6 @@
 /** From HAProxy's rows to what the rotation works with. Pure. */
-import type { AdminState, Backend, Entry } from "../rotation/ports.ts";
+import { isIP } from "node:net";
+import type { AdminState, Absent, Backend, Entry } from "../rotation/ports.ts";
 import { type BackendRow, type ServerRow, type ServerState, admin, takesTraffic } from "./answers.ts";
 
 const person = admin.maint | admin.maintInherited | admin.drain | admin.drainInherited;
@@ -36,6 +37,7 @@ export function entriesOf(balancer: string, states: ServerState[], rows: ServerR
       server: state.server,
       admin: adminState(state),
       weight: state.weight,
+      initialWeight: state.initialWeight,
       outBecause: outBecause(state),
       status: row.status,
       lastCheck: row.lastCheck,
@@ -43,17 +45,41 @@ export function entriesOf(balancer: string, states: ServerState[], rows: ServerR
       backup: row.backup,
       checked: state.checked && row.tracks === "",
       tracks: row.tracks || undefined,
+      address: addressOf(state),
+      agent: state.agent,
     };
   });
+}
+
+function addressOf({ address, port }: ServerState): string | undefined {
+  if (isIP(address) === 0 || port === 0) return undefined;
+  return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 export function backendsOf(balancer: string, entries: Entry[], rows: BackendRow[]): Backend[] {
   return rows.flatMap(({ backend, serving, backups }) => {
     const servers = entries.filter((entry) => entry.backend === backend && !entry.backup);
     if (servers.length + backups === 0) return [];
-    const absent = servers
-      .filter((entry) => entry.outBecause)
-      .map((entry) => `${entry.server} ${entry.status}`);
-    return { balancer, backend, servers: servers.length, serving, backups, absent };
+    const absent = servers.filter((entry) => entry.outBecause).map(absentOf);
+    const weight = weightOf(servers);
+    return { balancer, backend, servers: servers.length, serving, backups, weight, absent };
   });
+}
+
+const absentOf = ({ status, weight, tracks, ...entry }: Entry): Absent => ({
+  balancer: entry.balancer,
+  backend: entry.backend,
+  server: entry.server,
+  status,
+  weight,
+  outBecause: entry.outBecause,
+  tracks,
+});
+
+/** A server that somebody set to 0 is one that is out, and counts with what the configuration gives it. */
+function weightOf(servers: Entry[]): Backend["weight"] {
+  const own = servers.map(({ weight, initialWeight }) => weight || initialWeight);
+  if (new Set(own.filter((weight) => weight > 0)).size < 2) return undefined;
+  const sum = (weights: number[]): number => weights.reduce((total, weight) => total + weight, 0);
+  return { whole: sum(own), serving: sum(own.filter((_, i) => !servers[i]?.outBecause)) };
 }

@@ -78,7 +78,8 @@ function sayRest(nodes: NodeState[], shown: NodeState[]): string {
 }
 
 function nodeLine(node: NodeState, now: number, nameWidth: number, width: number, paint: Paint): string {
-  const { mark, tone, state, time, rest } = lookOf(node, now);
+  const { mark, tone, state, time, rest: plain } = lookOf(node, now);
+  const rest = node.canary ? ["canary", plain].filter(Boolean).join(" · ") : plain;
   const left = `  ${mark} ${fit(node.name, nameWidth).padEnd(nameWidth)}  ${state.padEnd(8)} ${time.padStart(6)}`;
   return `${paint(tone, fit(left, width))}${paint("quiet", fit(rest ? `  ${rest}` : "", width - left.length))}`;
 }
@@ -95,7 +96,7 @@ function lookOf(
     const time = sayDuration(age(node.started, now));
     return { mark: "▸", tone: "busy", state: node.step, time, rest: node.saw ?? sayTimes(node) };
   }
-  return { mark: "·", tone: "quiet", state: "", time: "", rest: "" };
+  return { mark: "·", tone: "quiet", state: "", time: "", rest: sayTimes(node) };
 }
 
 /** "settle 1.2s · restart 310ms · check 980ms": where the time went; what took next to nothing is not worth a word. */

@@ -48,6 +48,7 @@ const widest = 120;
 
 /** Each step is drawn in its own letter. */
 const letters: Record<StepName, string> = {
+  prepare: "p",
   survey: "v",
   drain: "d",
   settle: "s",
@@ -76,7 +77,7 @@ export function runLines(run: WholeRun, now: Date, columnsWide: number, paint: P
       return `${paint(toneOf(end, steps), left)}${steps.length > 0 ? `${spent} ${bar}` : ""}`.trimEnd();
     }),
     "",
-    paint("quiet", `  ${stepNames.map((step) => `${letters[step]} ${step}`).join("  ")}`),
+    paint("quiet", `  ${legendOf(run).join("  ")}`),
     ...(run.deeds.length > 0 ? ["", ...run.deeds.map((deed) => fit(sayDeed(deed), columnsWide))] : []),
     ...(message === undefined ? [] : ["", ...message.split("\n")]),
   ];
@@ -85,18 +86,28 @@ export function runLines(run: WholeRun, now: Date, columnsWide: number, paint: P
 const sayDeed = (deed: DeedRecord): string =>
   `  ${sayTime(deed.at)} ${deed.deed} by ${sayBy(deed)}${deed.what === undefined ? "" : `; ${deed.what}`}`;
 
+/** Most runs prepare nothing. */
+const legendOf = ({ steps }: WholeRun): string[] =>
+  stepNames
+    .filter((name) => name !== "prepare" || steps.some(({ step }) => step === name))
+    .map((name) => `${letters[name]} ${name}`);
+
 const sayUnended = (steps: StepRecord[]): string =>
-  steps.length === 0 ? "no turn" : `at ${steps.at(-1)?.step}`;
+  tripOf(steps).length > 0 || steps.some(({ ended }) => !ended) ? `at ${steps.at(-1)?.step}` : "no turn";
+
+/** Without what was done before its turn. */
+const tripOf = (steps: StepRecord[]): StepRecord[] => steps.filter(({ step }) => step !== "prepare");
 
 const toneOf = (end: string | undefined, steps: StepRecord[]): Tone => {
   if (end === "back") return "good";
   if (end === "out") return "bad";
-  return end === undefined && steps.length > 0 ? "busy" : "plain";
+  return end === undefined && tripOf(steps).length > 0 ? "busy" : "plain";
 };
 
 const endOf = (step: StepRecord, now: Date): number => (step.ended ?? now).getTime();
 
-const spentOn = (steps: StepRecord[], now: Date): number => {
+const spentOn = (all: StepRecord[], now: Date): number => {
+  const steps = tripOf(all);
   const [first] = steps;
   const last = steps.at(-1);
   return first && last ? endOf(last, now) - first.started.getTime() : 0;

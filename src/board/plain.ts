@@ -13,7 +13,7 @@ function textOf(event: Event): string | undefined {
     case "run started":
       return `run ${event.run}: ${event.command} ${event.fleet}, ${count(event.nodes.length, "node")}: ${event.nodes.join(" ")}`;
     case "batch started":
-      return `${event.pool}: batch ${event.batch} of ${event.of}: ${event.nodes.join(" ")}`;
+      return `${event.pool}: batch ${event.batch} of ${event.of}${event.canary ? ", canary" : ""}: ${event.nodes.join(" ")}`;
     case "step started":
       return undefined;
     case "waiting":

@@ -1,6 +1,6 @@
 /** A plan as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
-import type { Batch } from "../rotation/batches.ts";
+import type { Batch, Capacity } from "../rotation/batches.ts";
 import { type Plan, type PoolPlan, tripsOf } from "../rotation/plan.ts";
 import { type Trip, nameOf } from "../rotation/world.ts";
 import { columns, count } from "./width.ts";
@@ -12,35 +12,49 @@ export function planLines(plan: Plan, nodeTook: number | undefined): string[] {
     ...plan.pools.flatMap(poolLines),
     ...(plan.leftAlone.length > 0 ? ["left alone:"] : []),
     ...indent(columns(plan.leftAlone.map(({ node, why }) => [node, why]))),
+    ...(plan.drift.length > 0 ? ["inventory and balancers differ:"] : []),
+    ...indent(plan.drift.map(({ text }) => text)),
+    ...plan.notes.map((text) => `note: ${text}`),
     tripsOf(plan).length > 0 ? sayTime(batches.length, nodeTook) : "nothing to do",
   ];
 }
 
-function poolLines({ pool, batches }: PoolPlan): string[] {
+function poolLines({ pool, batches, smaller }: PoolPlan): string[] {
   const trips = batches.flatMap((batch) => batch.trips);
   const inBatches = `in ${batches.length} batch${batches.length === 1 ? "" : "es"}`;
   const rows = batches.map((batch, i) => [
     `${i + 1}.`,
-    batch.trips.map(nameOf).join(" "),
+    `${batch.trips.map(nameOf).join(" ")}${batch.canary ? " (canary)" : ""}`,
     sayCapacity(batch),
   ]);
   return [
     `${pool.name}: ${trips.length} of ${count(pool.nodes.length, "node")} ${inBatches}`,
+    ...indent(sayPrepare(trips)),
     ...indent(columns(rows)),
+    ...indent(smaller ? [`batches of ${smaller.size} instead of ${smaller.wanted}: ${smaller.why}`] : []),
     ...indent(trips.flatMap(sayNote)),
   ];
 }
 
 const indent = (lines: string[]): string[] => lines.map((line) => `  ${line}`);
 
+function sayPrepare(trips: Trip[]): string[] {
+  const first = trips.filter(({ prepare, done }) => prepare !== undefined && !done.has("prepare"));
+  return first.length > 0 ? [`prepare on ${count(first.length, "node")} first, while they serve`] : [];
+}
+
 /** "serving meanwhile: lb1/app 3 of 4 (least 2), lb2/app 3 of 4 (least 2)" */
 function sayCapacity({ capacity }: Batch): string {
   if (capacity.length === 0) return "";
   const each = capacity.map(
-    (b) => `${b.balancer}/${b.backend} ${b.serving} of ${b.servers} (least ${b.least})`,
+    (b) => `${b.balancer}/${b.backend} ${b.serving} of ${b.servers} (least ${b.least}${sayWeight(b)})`,
   );
   return `serving meanwhile: ${each.join(", ")}`;
 }
+
+/** Only a percent is meant of the weight too. */
+const sayWeight = ({ weight }: Capacity): string =>
+  weight && weight.least > 0 ? `; of weight ${weight.serving} of ${weight.whole}, least ${weight.least}` : "";
 
 const sayNote = ({ node, note }: Trip): string[] => (note === undefined ? [] : [`${node.name} ${note}`]);
 

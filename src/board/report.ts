@@ -10,7 +10,7 @@ export function reportLines({ command, fleet, run, end, ms, nodes, leftAlone, no
     `  ${node.name}`,
     node.end ?? "",
     node.outMs > 0 ? `out ${sayDuration(node.outMs)}` : "",
-    sayTimes(node),
+    [...(node.canary ? ["canary"] : []), sayTimes(node)].filter(Boolean).join(" · "),
   ]);
   return [
     `${command} ${fleet}: ${end ?? "unfinished"} in ${sayDuration(ms)}, ${travelled.length} of ${count(nodes.size, "node")} (run ${run})`,

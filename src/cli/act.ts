@@ -9,9 +9,9 @@ import type { RunEnd } from "../events/events.ts";
 import { statusPages } from "../health/pages.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import type { Lease } from "../journal/keep.ts";
-import { type GoOn, failureOf, interruptionOf, sayLeft } from "../rotation/ending.ts";
+import { type GoOn, failureOf, interruptionOf, isUntouched, sayLeft } from "../rotation/ending.ts";
 import { type Plan, tripsOf } from "../rotation/plan.ts";
-import type { Hosts, Known, RunStart } from "../rotation/ports.ts";
+import type { Absence, Hosts, Known, RunStart } from "../rotation/ports.ts";
 import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";
 import { traceOf } from "../rotation/unfinished.ts";
 import { type World, nameOf } from "../rotation/world.ts";
@@ -57,6 +57,8 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   stop.afterThisNode.addEventListener("abort", () => view.emit({ type: "stopping", how: "after this node" }));
   stop.now.addEventListener("abort", () => view.emit({ type: "stopping", how: "now" }));
   view.emit({ type: "run started", run, ...start, nodes, leftAlone: plan.leftAlone });
+  // Whoever saw the plan has been told.
+  if (args.json) for (const { text } of plan.drift) view.emit({ type: "notice", text });
 
   const began = systemClock.now();
   const rollout = await closingOnDefect(view, () =>
@@ -133,7 +135,7 @@ function endOf(failure: RotaError | undefined, { ended }: RolloutEnd): RunEnd {
   if (failure.code === "INTERRUPTED") return "interrupted";
   // A node that does not become well is a failure, also where nothing was done with it.
   if (failure.code === "WAIT_LIMIT") return "failed";
-  return ended.every(({ trip }) => trip.reached === "untouched") ? "refused" : "failed";
+  return isUntouched(ended) ? "refused" : "failed";
 }
 
 /** Whoever lost the lease stops; what was begun, the next holder's survey finds. */
@@ -168,6 +170,7 @@ const worldOf = (
   now: AbortSignal.any([stop.now, lease.lost]),
   leaving: new PQueue({ concurrency: 1 }),
   force: args.force === true,
+  absences: () => known.absences(start.fleet).catch(() => new Map<string, Absence>()),
   untilWanted: () =>
     untilNotPaused(known, start.run, AbortSignal.any([stop.afterThisNode, lease.lost]), view.emit),
 });

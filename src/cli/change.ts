@@ -41,6 +41,8 @@ export interface Resumption {
   trace: string;
   /** Who goes on with it, for the history. */
   did: Deed;
+  /** Nodes that it has put back. */
+  back: ReadonlySet<string>;
   /** Steps of its nodes that are done for good. */
   done: ReadonlyMap<string, ReadonlySet<StepName>>;
 }

@@ -5,7 +5,10 @@ import { type DefineCommand, type Ends, collect, examples, graceHelp, waitHelp }
 export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void {
   command("deploy [nodes...]", "roll a release over the fleet, batch by batch")
     .option("--set <KEY=VALUE>", "a variable for the commands and the check; again for more", collect, [])
-    .option("--batch <N|N%>", "nodes out at once, instead of the inventory's")
+    .option(
+      "--batch <N|N%|list>",
+      "nodes out at once, instead of the inventory's; 1,25%,50%: the last repeats",
+    )
     .option("--min-serving <N|N%>", "servers that must serve, instead of the inventory's")
     .option("--max-failures <N>", "nodes of the run that may fail before it stops")
     .option("--skip <node>", "leave this node (or glob, or @pool) alone; again for more", collect, [])
@@ -33,7 +36,10 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
 
   command("plan [nodes...]", "what deploy would do: order, batches, who serves, who is left alone")
     .option("--set <KEY=VALUE>", "as for deploy; not needed for a plan", collect, [])
-    .option("--batch <N|N%>", "nodes out at once, instead of the inventory's")
+    .option(
+      "--batch <N|N%|list>",
+      "nodes out at once, instead of the inventory's; 1,25%,50%: the last repeats",
+    )
     .option("--min-serving <N|N%>", "servers that must serve, instead of the inventory's")
     .option("--max-failures <N>", "nodes of the run that may fail before it stops")
     .option("--skip <node>", "leave this node (or glob, or @pool) alone; again for more", collect, [])

@@ -2,15 +2,22 @@ import type { Plan } from "../rotation/plan.ts";
 import { nameOf } from "../rotation/world.ts";
 
 /** A plan for scripts. */
-export const planAsJson = ({ pools, leftAlone, refusals }: Plan, nodeTook: number | undefined) => ({
-  pools: pools.map(({ pool, batches }) => ({
+export const planAsJson = (
+  { pools, leftAlone, drift, notes, refusals }: Plan,
+  nodeTook: number | undefined,
+) => ({
+  pools: pools.map(({ pool, batches, smaller }) => ({
     pool: pool.name,
-    batches: batches.map(({ trips, capacity }) => ({
+    smaller,
+    batches: batches.map(({ trips, canary, capacity }) => ({
+      canary,
       nodes: trips.map((trip) => ({ node: nameOf(trip), standing: trip.standing, note: trip.note })),
       capacity,
     })),
   })),
   leftAlone,
+  drift,
+  notes,
   refusals: refusals.map(({ code, message }) => ({ code, problem: message })),
   msPerBatch: nodeTook,
 });

@@ -1,6 +1,7 @@
 import { planLines } from "../board/plan.ts";
 import { readJournal } from "../journal/open.ts";
 import { makePlan } from "../rotation/plan.ts";
+import { warn } from "./drift.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { medianOf } from "./median.ts";
@@ -12,7 +13,7 @@ import { readSet } from "./words.ts";
 
 /** What a deploy would do. Asks the balancers, touches nothing, contacts no host. */
 export async function plan(args: RolloutArgs & SiteArgs, io: Io): Promise<ExitCode> {
-  readSet(args.set);
+  const set = readSet(args.set);
   const options = rolloutOptions(args);
   const site = openSite(args, io);
   const { fleet, balancers } = site;
@@ -28,6 +29,7 @@ export async function plan(args: RolloutArgs & SiteArgs, io: Io): Promise<ExitCo
     force: false,
     variablesOf: noVariables,
   });
+  await warn(made, site, survey, set);
   const nodeTook = medianOf(took);
   if (args.json) io.out(JSON.stringify(planAsJson(made, nodeTook)));
   else for (const line of planLines(made, nodeTook)) io.out(line);

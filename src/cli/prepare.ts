@@ -6,6 +6,7 @@ import { type Plan, makePlan, tripsOf } from "../rotation/plan.ts";
 import type { Hosts, RunRecord } from "../rotation/ports.ts";
 import type { Trip } from "../rotation/world.ts";
 import type { ChangeArgs, Work } from "./change.ts";
+import { warn } from "./drift.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { medianOf } from "./median.ts";
@@ -26,7 +27,7 @@ export interface Prepared {
  * @param held We have the lease: a run that has not ended is nobody's any more.
  */
 export async function prepare(
-  { site, args, options }: Work,
+  { site, args, set, options }: Work,
   journal: OpenJournal,
   hosts: Hosts,
   held: boolean,
@@ -41,7 +42,9 @@ export async function prepare(
   ]);
   const done = (node: { name: string }): ReadonlySet<StepName> =>
     args.resume?.done.get(node.name) ?? new Set();
-  const plan = makePlan(fleet, survey, absences, { ...planOptions, done });
+  const doneBefore = ({ name }: { name: string }): boolean => args.resume?.back.has(name) === true;
+  const plan = makePlan(fleet, survey, absences, { ...planOptions, done, doneBefore });
+  if (planOptions.errand.upgrade) await warn(plan, site, survey, set);
   await openHosts(plan, hosts);
   const isOver = unfinished && unfinished.ended === undefined && unfinished.run !== args.resume?.run;
   const over = isOver && (held || !(await journal.holderOf(fleet.name))) ? unfinished : undefined;

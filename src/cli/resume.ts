@@ -6,7 +6,7 @@ import type { OpenJournal } from "../journal/journal.ts";
 import { openJournal } from "../journal/open.ts";
 import { isGone } from "../journal/process.ts";
 import type { Deed, WholeRun } from "../rotation/ports.ts";
-import { standingsOf, traceOf } from "../rotation/unfinished.ts";
+import { backOf, standingsOf, traceOf } from "../rotation/unfinished.ts";
 import type { ChangeArgs } from "./change.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { findOpenRun } from "./find-run.ts";
@@ -65,7 +65,11 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const done = await stepsDone({ run, fleet, nodes, failed, set: readSet(stored.set) }, args, io);
   const { run: _, retry: __, ...given } = args;
   const words = { ...stored, ...given, reason: args.reason ?? stored.reason, nodes, skip: [] };
-  const again = { ...words, force: stored.force, resume: { run: run.run, trace: traceOf(run), did, done } };
+  const again = {
+    ...words,
+    force: stored.force,
+    resume: { run: run.run, trace: traceOf(run), did, back: backOf(run), done },
+  };
   switch (run.command) {
     case "deploy":
       return await (await import("./deploy.ts")).deploy(again, io);

@@ -2,7 +2,7 @@ import { selectNodes } from "../inventory/select.ts";
 import { partOf } from "../rotation/participation.ts";
 import type { PlanOptions } from "../rotation/plan.ts";
 import type { Site } from "./site.ts";
-import { readCount, readShare } from "./words.ts";
+import { readCount, readShare, readShares } from "./words.ts";
 
 /** What `deploy` and `plan` have in common. */
 export interface RolloutArgs {
@@ -19,7 +19,7 @@ export interface RolloutArgs {
 export function rolloutOptions(
   args: RolloutArgs & { nodes: string[] },
 ): (site: Site) => Omit<PlanOptions, "force" | "variablesOf"> {
-  const batch = readShare("--batch", args.batch, 1);
+  const batch = readShares("--batch", args.batch);
   const minServing = readShare("--min-serving", args.minServing, 0);
   const maxFailures = readCount("--max-failures", args.maxFailures);
   const named = new Set(args.nodes);

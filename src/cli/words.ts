@@ -33,6 +33,10 @@ export function readShare(option: string, word: string | undefined, least: numbe
   return percent ? { percent: amount } : { count: amount };
 }
 
+/** "2", "25%", or a list: "1,25%,50%". */
+export const readShares = (option: string, word: string | undefined): Share[] | undefined =>
+  word?.split(",").flatMap((one) => readShare(option, one, 1) ?? []);
+
 export function readCount(option: string, word: string | undefined): number | undefined {
   if (word === undefined) return undefined;
   if (!/^\d{1,6}$/.test(word)) throw wrong(`${option} ${shown(word)}: write a whole number, 0 or more`);

@@ -4,8 +4,17 @@
  */
 import type { ErrorCode } from "../base/errors.ts";
 
-/** The steps of a rotation: one vocabulary for code, journal, events, board and docs. */
-export const stepNames = ["survey", "drain", "settle", "upgrade", "restart", "check", "ready"] as const;
+/** The steps of a rotation, `prepare` being before all of them leave: one vocabulary for code, journal, events, board and docs. */
+export const stepNames = [
+  "prepare",
+  "survey",
+  "drain",
+  "settle",
+  "upgrade",
+  "restart",
+  "check",
+  "ready",
+] as const;
 export type StepName = (typeof stepNames)[number];
 
 /** How a command on a node ended. `unknown`: the wire broke before the answer, so the world must be asked again. */
@@ -45,7 +54,7 @@ export type EventBody =
       nodes: string[];
       leftAlone: { node: string; why: string }[];
     }
-  | { type: "batch started"; pool: string; batch: number; of: number; nodes: string[] }
+  | { type: "batch started"; pool: string; batch: number; of: number; nodes: string[]; canary?: true }
   | { type: "step started"; node: string; step: StepName }
   | { type: "waiting"; node: string; step: StepName; saw: string }
   | { type: "output"; node: string; step: StepName; stream: OutputLine["stream"]; text: string }

@@ -9,6 +9,8 @@ export interface StepTime {
 
 export interface NodeState {
   name: string;
+  /** One of the first, that show whether the release is good. */
+  canary: boolean;
   /** The step it is in; absent before its turn and after its end. */
   step: StepName | undefined;
   /** When the step or the trip began, as the event's time. */
@@ -54,6 +56,7 @@ export const nothingYet = (): RunState => ({
 
 const idle = (name: string): NodeState => ({
   name,
+  canary: false,
   step: undefined,
   since: undefined,
   started: undefined,
@@ -89,6 +92,8 @@ export function reduce(state: RunState, event: Event): RunState {
         ...node,
         saw: undefined,
         done: [...node.done, { step: event.step, ms: event.ms, ok: event.ok }],
+        // Its trip has not begun: it serves, and has its turn later.
+        ...(event.step === "prepare" ? { step: undefined, started: undefined } : {}),
       }));
     case "node ended":
       return withNode(state, event.node, (node) => ({
@@ -106,9 +111,12 @@ export function reduce(state: RunState, event: Event): RunState {
     case "run ended":
       return { ...state, end: event.end, ms: event.ms };
     case "batch started":
-      return state;
+      return event.canary ? event.nodes.reduce(asCanary, state) : state;
   }
 }
+
+const asCanary = (state: RunState, name: string): RunState =>
+  withNode(state, name, (node) => ({ ...node, canary: true }));
 
 function withNode(state: RunState, name: string, change: (node: NodeState) => NodeState): RunState {
   const nodes = new Map(state.nodes);

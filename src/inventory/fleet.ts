@@ -33,6 +33,8 @@ export interface Pool {
   needs: string[];
   /** The limit of the wait for sessions to end. */
   drain: { within: number };
+  /** Run on every node that takes part, before the first leaves. */
+  prepare: string | undefined;
   /** Absent means that there is nothing to do in that step. */
   upgrade: Upgrade | undefined;
   restart: Restart;
@@ -73,7 +75,10 @@ export interface Check {
 export type Proof = "pass" | "rise" | "check";
 
 export interface Rollout {
-  batch: Share;
+  /** The first nodes, alone; none where it counts 0. */
+  canary: Share;
+  /** Nodes out at once, batch after batch; the last one repeats. */
+  batch: Share[];
   minServing: Share;
   maxFailures: number;
 }

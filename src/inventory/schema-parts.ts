@@ -56,6 +56,12 @@ const filledPercent = percent.refine((text) => !(Number.parseFloat(text) <= 0), 
 export const share = (least: number) =>
   z.union([z.int().min(least), filledPercent], { error: "write a count or a percent, such as 2 or 25%" });
 
+/** One, or a list of them. */
+export const shares = (least: number) =>
+  z.union([z.int().min(least), filledPercent, z.array(share(least)).min(1)], {
+    error: "write a count or a percent, such as 2 or 25%, or a list such as [1, 25%, 50%]",
+  });
+
 export const port = z.int().min(1).max(65_535);
 
 export const notEmpty = { error: "is empty; name at least one" };

@@ -16,6 +16,7 @@ import {
   passable,
   port,
   share,
+  shares,
   variableName,
 } from "./schema-parts.ts";
 import { parseSocket } from "./socket.ts";
@@ -151,11 +152,18 @@ const ready = z.strictObject({
 });
 
 const rollout = z.strictObject({
-  batch: share(1).default(1).describe("Nodes out at once: a count, or a percent of the pool (rounded down)."),
+  canary: share(0)
+    .default(0)
+    .describe("Nodes that go first, alone: a count, or a percent of the pool. Then come the batches."),
+  batch: shares(1)
+    .default(1)
+    .describe(
+      "Nodes out at once: a count, or a percent of the pool (rounded down); or a list, whose last entry repeats.",
+    ),
   min_serving: share(0)
     .default("50%")
     .describe(
-      "Servers that must serve in each backend: a count, or a percent (rounded up). 0 for a single node.",
+      "Servers that must serve in each backend: a count, or a percent (rounded up), which is meant of their weight too where weights differ. 0 for a single node.",
     ),
   max_failures: z
     .int()
@@ -188,6 +196,11 @@ const pool = z.strictObject({
     .describe("Variables that a deploy must be given with --set."),
   vars: vars.default({}).describe("Variables for commands (as environment), check.url and check.body."),
   drain: drain.prefault({}).describe("How a node stops getting requests."),
+  prepare: filled
+    .optional()
+    .describe(
+      "Run on every node that takes part in a deploy, before the first leaves and while all serve, as /bin/sh -eu. A resume may run it again.",
+    ),
   upgrade: upgrade.optional(),
   restart: restart.describe("How the app is restarted, and what proves that it was."),
   check: check.describe("What a node itself must answer before it takes traffic again."),

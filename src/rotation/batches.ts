@@ -1,12 +1,16 @@
 /** Which nodes leave together, and who serves meanwhile. Pure. */
-import { type Pool, shareOf } from "../inventory/fleet.ts";
-import { sayLack } from "./leave.ts";
+import type { Pool } from "../inventory/fleet.ts";
+import { type Knowing, lackOf, leastOf, leavingOf, sayBackend } from "./capacity.ts";
+import { samePlace } from "./place.ts";
 import type { PlanOptions } from "./plan.ts";
 import type { Backend, Entry } from "./ports.ts";
-import type { Standing, Trip } from "./world.ts";
+import { canaryOf, sizeAfter } from "./sizes.ts";
+import type { Trip } from "./world.ts";
 
 export interface Batch {
   trips: Trip[];
+  /** The first nodes of the pool that are to show that the release is good. */
+  canary: boolean;
   /** Each backend while this batch is out. */
   capacity: Capacity[];
 }
@@ -18,81 +22,125 @@ export interface Capacity {
   serving: number;
   /** min_serving, counted. */
   least: number;
+  /** Where the weights of its servers differ. */
+  weight: { whole: number; serving: number; least: number } | undefined;
 }
+
+export interface Batches {
+  batches: Batch[];
+  /** Why a node can't be spared at all. */
+  lacks: string[];
+  /** The first batch that min_serving made smaller than it was to be. */
+  smaller: { size: number; wanted: number; why: string } | undefined;
+}
+
+/** Every backend of every balancer, by "lb1/app", as it is once the batches planned so far are back. */
+export type Backends = Map<string, Backend>;
+
+export const backendsByName = (backends: Backend[]): Backends =>
+  new Map(backends.map((b) => [sayBackend(b), { ...b }]));
 
 /** Nodes that are out anyway go first and cost nothing; the others as many at once as every backend can spare. */
 export function inBatches(
   pool: Pool,
   trips: Trip[],
-  all: Backend[],
-  { force, errand }: PlanOptions,
-): { batches: Batch[]; lacks: string[] } {
-  const size = shareOf(pool.rollout.batch, pool.nodes.length, "down");
-  const backends = new Map(all.map((b) => [`${b.balancer}/${b.backend}`, { ...b }]));
+  backends: Backends,
+  { force, errand, doneBefore, knowing }: PlanOptions & { knowing: Knowing },
+): Batches {
+  const rollout = errand.hostNeeded ? pool.rollout : { ...pool.rollout, canary: { count: 0 } };
+  const canary = canaryOf(rollout, pool.nodes.length);
+  let done = pool.nodes.filter((node) => doneBefore?.(node)).length;
   const inOrder = [
     ...trips.filter((t) => t.standing !== "serving"),
     ...trips.filter((t) => t.standing === "serving"),
   ];
   const batches: Batch[] = [];
   const lacks = new Set<string>();
+  let smaller: Batches["smaller"];
   let batch: Trip[] = [];
+  const sizeNow = (): number => sizeAfter(rollout, pool.nodes.length, done);
+  const lacksOf = (some: Trip[]): string[] => lacksFor(pool, some, backends, knowing);
   const close = (): void => {
-    if (batch.length > 0) batches.push({ trips: batch, capacity: capacityOf(pool, batch, backends) });
-    for (const { key, entry, standing } of batch.flatMap(costs)) {
-      const backend = backends.get(key);
-      if (!backend || entry.backup) continue;
-      // Those that were out serve when they are back; those that are held don't serve any more.
-      const serves = entry.outBecause === undefined;
-      if (errand.hold) backend.serving -= serves ? 1 : 0;
-      else if (standing !== "held") backend.serving += serves ? 0 : 1;
-    }
+    if (batch.length === 0) return;
+    // A node that stays out shows nothing of how the release bears traffic.
+    const back = batch.filter(({ standing }) => standing !== "held").length;
+    batches.push({
+      trips: batch,
+      canary: back > 0 && done < canary,
+      capacity: capacityOf(pool, batch, backends),
+    });
+    for (const trip of batch) settle(trip, backends, errand.hold !== undefined);
+    done += back;
     batch = [];
   };
   // No node that serves leaves while those that were out are not back.
-  const fits = (trip: Trip): boolean =>
-    batch.length < size &&
-    batch.every((other) => (other.standing === "serving") === (trip.standing === "serving")) &&
-    canSpare(pool, [...batch, trip], backends);
-  for (const trip of inOrder) {
-    if (!fits(trip)) close();
-    if (!force && !canSpare(pool, [trip], backends)) {
-      for (const lack of lackOf(pool, [trip], backends)) lacks.add(lack);
+  const isOneOf = (trip: Trip): boolean =>
+    batch.length < sizeNow() &&
+    batch.every((other) => (other.standing === "serving") === (trip.standing === "serving"));
+  for (const [i, trip] of inOrder.entries()) {
+    const [lack] = isOneOf(trip) ? lacksOf([...batch, trip]) : [];
+    if (lack !== undefined && batch.length > 0 && lacks.size === 0) {
+      const wanted = Math.min(sizeNow(), batch.length + inOrder.length - i);
+      smaller ??= { size: batch.length, wanted, why: lack };
     }
+    if (!isOneOf(trip) || lack !== undefined) close();
+    if (!force) for (const alone of lacksOf([trip])) lacks.add(alone);
     batch.push(trip);
   }
   close();
-  return { batches, lacks: [...lacks] };
+  return { batches, lacks: [...lacks], smaller };
 }
 
-type Backends = Map<string, Backend>;
+const isIn = (entry: Entry): boolean => entry.outBecause === undefined;
 
-const costs = ({ entries, standing }: Trip): { key: string; entry: Entry; standing: Standing }[] =>
-  entries.map((entry) => ({ key: `${entry.balancer}/${entry.backend}`, entry, standing }));
+/** The servers of a node, and those that follow them. */
+const entriesOf = ({ entries, followers }: Trip): Entry[] => [...entries, ...followers];
 
-const leavers = (trips: Trip[], key: string): number =>
-  trips
-    .flatMap(costs)
-    .filter((cost) => cost.key === key && cost.entry.outBecause === undefined && !cost.entry.backup).length;
+const leaversOf = (trips: Trip[], key: string): Entry[] =>
+  trips.flatMap(entriesOf).filter((entry) => sayBackend(entry) === key && isIn(entry) && !entry.backup);
 
-const lackingOf = (pool: Pool, trips: Trip[], backends: Backends): Backend[] =>
-  [...backends].flatMap(([key, b]) => {
-    const leaving = leavers(trips, key);
-    return leaving > 0 && b.serving - leaving < shareOf(pool.rollout.minServing, b.servers, "up") ? [b] : [];
-  });
+/** What its trip leaves behind: those that were out serve when they are back; those that are held serve no more. */
+function settle(trip: Trip, backends: Backends, hold: boolean): void {
+  for (const entry of entriesOf(trip).filter(({ backup }) => !backup)) {
+    const backend = backends.get(sayBackend(entry));
+    if (!backend) continue;
+    if (hold && isIn(entry)) count(backend, entry, -1);
+    else if (!hold && !isIn(entry) && comesBack(trip, entry)) count(backend, entry, 1);
+  }
+}
 
-const canSpare = (pool: Pool, trips: Trip[], backends: Backends): boolean =>
-  lackingOf(pool, trips, backends).length === 0;
+function comesBack({ standing, found }: Trip, entry: Entry): boolean {
+  if (standing === "held" || entry.weight === 0) return false;
+  const before = found.find((place) => samePlace(place, entry)) ?? entry;
+  return before.admin === "ready";
+}
 
-const lackOf = (pool: Pool, trips: Trip[], backends: Backends): string[] =>
-  lackingOf(pool, trips, backends).map((b) => sayLack(b, shareOf(pool.rollout.minServing, b.servers, "up")));
+function count(backend: Backend, entry: Entry, servers: 1 | -1): void {
+  backend.serving += servers;
+  if (backend.weight)
+    backend.weight = { ...backend.weight, serving: backend.weight.serving + servers * entry.weight };
+  const others = backend.absent.filter((absent) => !samePlace(absent, entry));
+  backend.absent = servers > 0 ? others : [...others, { ...entry, status: "held out by this drain" }];
+}
+
+const lacksFor = ({ rollout }: Pool, trips: Trip[], backends: Backends, knowing: Knowing): string[] =>
+  [...backends].flatMap(
+    ([key, b]) => lackOf(b, rollout.minServing, leavingOf(leaversOf(trips, key)), knowing) ?? [],
+  );
 
 const capacityOf = (pool: Pool, trips: Trip[], backends: Backends): Capacity[] =>
   [...backends]
-    .filter(([key]) => trips.flatMap(costs).some((cost) => cost.key === key))
-    .map(([key, { balancer, backend, servers, serving }]) => ({
-      balancer,
-      backend,
-      servers,
-      serving: serving - leavers(trips, key),
-      least: shareOf(pool.rollout.minServing, servers, "up"),
-    }));
+    .filter(([key]) => trips.flatMap(entriesOf).some((entry) => sayBackend(entry) === key))
+    .map(([key, backend]) => {
+      const { balancer, backend: name, servers, serving, weight } = backend;
+      const leaving = leavingOf(leaversOf(trips, key));
+      const least = leastOf(backend, pool.rollout.minServing);
+      return {
+        balancer,
+        backend: name,
+        servers,
+        serving: serving - leaving.servers,
+        least: least.servers,
+        weight: weight && { ...weight, serving: weight.serving - leaving.weight, least: least.weight },
+      };
+    });

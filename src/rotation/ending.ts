@@ -1,7 +1,8 @@
 /** How a run ended, in words: what happened, how things were left, what to type next. Pure. */
 import { RotaError, messageOf } from "../base/errors.ts";
 import type { NodeEnd } from "../events/events.ts";
-import type { RolloutEnd, TripEnd } from "./rollout.ts";
+import type { RolloutEnd } from "./rollout.ts";
+import type { TripEnd } from "./trip-end.ts";
 import { type Trip, nameOf } from "./world.ts";
 
 /** Commands for the rest, as a person can paste them. */
@@ -25,12 +26,18 @@ export function failureOf({ ended, notStarted }: RolloutEnd, goOn: GoOn): RotaEr
   return new RotaError(code, {
     problem: failed.map(sayFailure).join("\n"),
     left: sayLeft(ended, notStarted),
-    next:
-      advice +
-      (ended.every(({ trip }) => trip.reached === "untouched") ? goOn.again : nextAfter(failed, goOn)),
+    next: advice + (isUntouched(ended) ? goOn.again : nextAfter(failed, goOn)),
     cause,
   });
 }
+
+/** Nothing was done, neither with a balancer nor on a node. */
+export const isUntouched = (ended: TripEnd[]): boolean =>
+  ended.every(({ trip, failure }) => trip.reached === "untouched" && !isOfCommand(failure));
+
+/** Only what nodes are prepared with is run before they are touched. */
+const isOfCommand = (failure: unknown): boolean =>
+  failure instanceof RotaError && ["COMMAND_FAILED", "COMMAND_UNKNOWN"].includes(failure.code);
 
 /** A run that a person stopped before every node had its turn. */
 export function interruptionOf({ ended, notStarted }: RolloutEnd, goOn: GoOn): RotaError | undefined {

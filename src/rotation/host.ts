@@ -68,7 +68,8 @@ const linesShown = 20;
 /** Kept in the journal, of one command; a program that never stops printing must not fill it. */
 const linesKept = 5_000;
 
-async function runOnNode(
+/** Runs a command on the node; what it prints is shown and kept. @throws RotaError for what is not done */
+export async function runOnNode(
   trip: Trip,
   name: StepName,
   script: string,

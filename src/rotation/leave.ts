@@ -1,6 +1,7 @@
 import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
-import { shareOf } from "../inventory/fleet.ts";
+import type { Share } from "../inventory/fleet.ts";
+import { type Knowing, lackOf, leavingOf, sayBackend } from "./capacity.ts";
 import { currentProcess } from "./process.ts";
 import type { Backend, Entry, Found } from "./ports.ts";
 import { untilAnswered } from "./unanswered.ts";
@@ -89,24 +90,9 @@ export async function recordAbsence(trip: Trip, world: World): Promise<void> {
 
 /** Waits until every backend can spare this node. */
 async function untilSpared(trip: Trip, world: World): Promise<void> {
-  const { balancers, clock, afterThisNode, now, force, emit } = world;
+  const { clock, afterThisNode, now, force, emit } = world;
   const serving = trip.entries.filter((entry) => entry.outBecause === undefined);
-  if (serving.length === 0) return;
-  const asBackup = serving.filter((entry) => entry.backup).map(sayBackend);
-  const { minServing } = trip.pool.rollout;
-  const lacking = async (): Promise<string[]> => {
-    const backends = await balancers.capacity(serving);
-    return backends.flatMap((b) => {
-      const least = shareOf(minServing, b.servers, "up");
-      // A backup serves where nobody else does: the last one is missed then.
-      if (asBackup.includes(sayBackend(b)))
-        return b.serving > 0 || b.backups > 1
-          ? []
-          : [`${sayBackend(b)}: only the backup ${trip.node.server} serves`];
-      return b.serving - 1 < least ? [sayLack(b, least)] : [];
-    });
-  };
-  if (force) return;
+  if (serving.length === 0 || force) return;
   const what = `capacity to take ${trip.node.name} out`;
   await poll({
     what,
@@ -115,23 +101,44 @@ async function untilSpared(trip: Trip, world: World): Promise<void> {
     clock,
     signal: now,
     probe: async () => {
-      const lacks = await untilAnswered(trip, world, lacking);
+      const lacks = await untilAnswered(trip, world, () => lacksNow(trip, serving, world));
       if (lacks.length === 0) return yes(undefined);
       // Not in hand yet: nothing was done with it.
       if (afterThisNode.aborted)
         throw new RotaError("INTERRUPTED", { problem: `stopped while waiting for ${what}` });
       return notYet(lacks.join("; "));
     },
-    onSaw: (saw) => emit({ type: "waiting", node: trip.node.name, step: "drain", saw }),
+    onSaw: (saw) => {
+      const text = `${saw}; goes on by itself once it can be spared`;
+      emit({ type: "waiting", node: trip.node.name, step: "drain", saw: text });
+    },
   }).catch((thrown: unknown) => {
     if (!(thrown instanceof RotaError && thrown.code === "WAIT_LIMIT")) throw thrown;
     throw new RotaError("CAPACITY", { problem: thrown.message, cause: thrown });
   });
 }
 
-const sayBackend = ({ balancer, backend }: { balancer: string; backend: string }): string =>
-  `${balancer}/${backend}`;
+/** Whose lack it is, if any: counted afresh, with the servers that track this node's and leave with them. */
+async function lacksNow(
+  trip: Trip,
+  serving: Entry[],
+  { balancers, absences, run }: World,
+): Promise<string[]> {
+  const seen = await balancers.look([...serving, ...trip.followers]);
+  const leavers = seen.filter((entry) => entry.outBecause === undefined);
+  const backends = await balancers.capacity(leavers);
+  const lacks = (knowing: Knowing): string[] =>
+    backends.flatMap((backend) => lackIn(backend, leavers, trip.pool.rollout.minServing, knowing) ?? []);
+  const found = lacks({ absences: new Map(), run });
+  return found.length === 0 ? found : lacks({ absences: await absences(), run });
+}
 
-/** "lb1/app: 2 of 4 serve, 2 must stay (out: web3 DOWN, web4 MAINT)" */
-export const sayLack = ({ balancer, backend, serving, servers, absent }: Backend, least: number): string =>
-  `${balancer}/${backend}: ${serving} of ${servers} serve, ${least} must stay${absent.length ? ` (out: ${absent.join(", ")})` : ""}`;
+function lackIn(backend: Backend, leavers: Entry[], minServing: Share, knowing: Knowing): string | undefined {
+  const mine = leavers.filter((entry) => sayBackend(entry) === sayBackend(backend));
+  const backups = mine.filter((entry) => entry.backup);
+  const others = mine.filter((entry) => !entry.backup);
+  // A backup serves where nobody else does: the last one is missed then.
+  if (others.length === 0 && backend.serving === 0 && backend.backups <= backups.length)
+    return `${sayBackend(backend)}: only the backup ${backups.map(({ server }) => server).join(", ")} serves`;
+  return lackOf(backend, minServing, leavingOf(others), knowing);
+}

@@ -3,9 +3,11 @@ import { RotaError } from "../base/errors.ts";
 import type { StepName } from "../events/events.ts";
 import { redactor } from "../base/redact.ts";
 import type { Fleet, Node, Pool, Share } from "../inventory/fleet.ts";
-import { type Batch, inBatches } from "./batches.ts";
+import { type Batches, backendsByName, inBatches } from "./batches.ts";
+import type { Drift } from "./drift.ts";
 import { asFound } from "./leave.ts";
 import type { Part, TakesPart } from "./participation.ts";
+import { samePlace } from "./place.ts";
 import type { Absence, Entry, Place, Survey } from "./ports.ts";
 import type { Trip } from "./world.ts";
 
@@ -16,13 +18,15 @@ export interface PlanOptions {
   part: (node: Node, entries: Entry[], absence: Absence | undefined) => Part;
   errand: Errand;
   /** These win over the pool's own. */
-  batch?: Share | undefined;
+  batch?: Share[] | undefined;
   minServing?: Share | undefined;
   maxFailures?: number | undefined;
   /** Past the capacity guard. */
   force: boolean;
   /** Steps of a node that an earlier try has done for good. */
   done?: ((node: Node) => ReadonlySet<StepName>) | undefined;
+  /** Nodes that this run has put back already. */
+  doneBefore?: ((node: Node) => boolean) | undefined;
   variablesOf: (pool: Pool, node: Node) => { variables: Record<string, string>; secrets: string[] };
 }
 
@@ -38,15 +42,18 @@ export interface Errand {
 export interface Plan {
   pools: PoolPlan[];
   leftAlone: { node: string; why: string }[];
+  /** Where the inventory and the balancers, or the balancers among themselves, differ. */
+  drift: Drift[];
+  /** What a person should know of this plan, and that does not refuse it. */
+  notes: string[];
   /** Nodes that may fail in the whole run. */
   maxFailures: number;
   /** Why this plan can't be carried out; empty if it can. */
   refusals: RotaError[];
 }
 
-export interface PoolPlan {
+export interface PoolPlan extends Omit<Batches, "lacks"> {
   pool: Pool;
-  batches: Batch[];
 }
 
 /** All trips of a plan, in order. */
@@ -61,9 +68,12 @@ export function makePlan(
 ): Plan {
   const maxFailures = options.maxFailures ?? Infinity;
   const refusals = survey.unread.map(({ error }) => error);
-  const plan: Plan = { pools: [], leftAlone: [], maxFailures, refusals };
+  const plan: Plan = { pools: [], leftAlone: [], drift: [], notes: [], maxFailures, refusals };
   const missing: string[] = [];
   const lacking: string[] = [];
+  // One for all pools: those that share a backend share what it can spare.
+  const backends = backendsByName(survey.backends);
+  const knowing = { absences, run: undefined };
   for (const pool of fleet.pools.map((p) => withOptions(p, options))) {
     const trips: Trip[] = [];
     for (const node of pool.nodes.filter((n) => options.nodes.some(({ name }) => name === n.name))) {
@@ -71,13 +81,13 @@ export function makePlan(
       missing.push(...lacks);
       const absence = absences.get(node.name);
       const part = options.part(node, entries, absence);
-      if (part.takesPart) trips.push(startTrip({ pool, node, entries, absence }, part, options));
+      if (part.takesPart) trips.push(startTrip({ pool, node, entries, absence }, part, survey, options));
       else plan.leftAlone.push({ node: node.name, why: part.why });
     }
     if (trips.length === 0) continue;
-    const { batches, lacks } = inBatches(pool, trips, survey.backends, options);
+    const { lacks, ...batches } = inBatches(pool, trips, backends, { ...options, knowing });
     lacking.push(...lacks);
-    plan.pools.push({ pool, batches });
+    plan.pools.push({ pool, ...batches });
   }
   if (missing.length > 0)
     plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n") }));
@@ -93,6 +103,7 @@ export function makePlan(
 const withOptions = (pool: Pool, { batch, minServing, maxFailures }: PlanOptions): Pool => ({
   ...pool,
   rollout: {
+    ...pool.rollout,
     batch: batch ?? pool.rollout.batch,
     minServing: minServing ?? pool.rollout.minServing,
     maxFailures: maxFailures ?? pool.rollout.maxFailures,
@@ -141,6 +152,7 @@ interface Start {
 function startTrip(
   { pool, node, entries, absence }: Start,
   part: TakesPart,
+  survey: Survey,
   { errand, variablesOf, done }: PlanOptions,
 ): Trip {
   const { variables, secrets } = variablesOf(pool, node);
@@ -152,11 +164,13 @@ function startTrip(
     absence,
     entries,
     places: entries.map(placeOf),
+    followers: followersOf(entries, survey.entries),
     found: part.found ?? entries.map(asFound),
     hold: errand.hold,
     hostNeeded: errand.hostNeeded,
     variables,
     done: done?.(node) ?? new Set(),
+    prepare: errand.upgrade ? pool.prepare : undefined,
     upgrade: errand.upgrade ? pool.upgrade?.run : undefined,
     reached: "untouched",
     process: undefined,
@@ -167,3 +181,21 @@ function startTrip(
 }
 
 const placeOf = ({ balancer, backend, server }: Place): Place => ({ balancer, backend, server });
+
+/** Servers that track these, or one that does (HAProxy allows chains): they leave and come back with them. */
+function followersOf(entries: Entry[], all: Entry[]): Entry[] {
+  const led = [...entries];
+  const trackers = all.filter(({ tracks }) => tracks !== undefined);
+  // What is found is looked at in its turn.
+  for (const leader of led) {
+    led.push(
+      ...trackers.filter(
+        (entry) =>
+          entry.balancer === leader.balancer &&
+          entry.tracks === `${leader.backend}/${leader.server}` &&
+          !led.some((one) => samePlace(one, entry)),
+      ),
+    );
+  }
+  return led.slice(entries.length);
+}

@@ -27,6 +27,8 @@ export type AdminState = "ready" | "drain" | "maint";
 export interface Entry extends Place {
   admin: AdminState;
   weight: number;
+  /** What the balancer's configuration gives it. */
+  initialWeight: number;
   /** Why load balancing sends nothing here now, if so: by a person's hand, or because checks fail. */
   outBecause: "person" | "health" | undefined;
   /** For people: HAProxy's own word, as UP, DOWN, DRAIN, "MAINT (via app/web1)", and the last check's text. */
@@ -38,6 +40,10 @@ export interface Entry extends Place {
   checked: boolean;
   /** "backend/server" that it follows; absent for most. */
   tracks: string | undefined;
+  /** Where requests go, "10.0.0.1:8000"; absent where that is no IP address with a port. */
+  address: string | undefined;
+  /** An agent on it may undo what the balancer was told. */
+  agent: boolean;
 }
 
 /** One backend of one balancer, as a whole. */
@@ -50,9 +56,14 @@ export interface Backend {
   serving: number;
   /** Backups that would take traffic where no other server does. */
   backups: number;
-  /** Who doesn't, and why, for people: "web3 DRAIN". */
-  absent: string[];
+  /** Where the weights of its servers differ: the sum of all, and of those that serve. */
+  weight: { whole: number; serving: number } | undefined;
+  /** Who doesn't. */
+  absent: Absent[];
 }
+
+/** A server that takes no traffic now. */
+export type Absent = Place & Pick<Entry, "status" | "weight" | "outBecause" | "tracks">;
 
 /** What every balancer showed at one look. */
 export interface Survey {

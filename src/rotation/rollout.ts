@@ -1,18 +1,14 @@
 import PQueue from "p-queue";
-import { RotaError, messageOf } from "../base/errors.ts";
-import type { NodeEnd } from "../events/events.ts";
-import { afterFailure, endOf } from "./failure.ts";
+import { messageOf } from "../base/errors.ts";
+import type { Pool } from "../inventory/fleet.ts";
+import type { Batch } from "./batches.ts";
+import { afterFailure, endOf as tripEndOf } from "./failure.ts";
 import { rotateNode } from "./node.ts";
 import { sayPlace } from "./place.ts";
-import { type Plan, type PoolPlan, tripsOf } from "./plan.ts";
+import { type Plan, tripsOf } from "./plan.ts";
+import { prepareNodes } from "./prepare.ts";
+import { type TripEnd, tellEnd } from "./trip-end.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
-
-/** How one node's trip ended, and why if not well. */
-export interface TripEnd {
-  trip: Trip;
-  end: NodeEnd;
-  failure: unknown;
-}
 
 export interface RolloutEnd {
   ended: TripEnd[];
@@ -22,44 +18,73 @@ export interface RolloutEnd {
 
 export type Travel = (trip: Trip, world: World) => Promise<void>;
 
-/** Pool after pool, batch after batch; the next only when this one is back. Stops where too many nodes failed. */
+/**
+ * Pool after pool, batch after batch; the next only when this one is back. Stops where too many nodes failed,
+ * before the first leaves if it was in what all of them are prepared with.
+ */
 export async function rollOut(plan: Plan, world: World, travel: Travel = rotateNode): Promise<RolloutEnd> {
-  const ended: TripEnd[] = [];
+  const enoughIn = ({ name, rollout }: Pool, all: TripEnd[]): boolean =>
+    mustStop(world) ||
+    failures(all.filter(({ trip }) => trip.pool.name === name)) > rollout.maxFailures ||
+    failures(all) > plan.maxFailures;
+  const ended = await prepareNodes(plan, world, (failed) =>
+    plan.pools.some(({ pool }) => enoughIn(pool, failed)),
+  );
+  if (plan.pools.some(({ pool }) => enoughIn(pool, ended))) return endOf(plan, ended);
   for (const { pool, batches } of plan.pools) {
-    const before = failures(ended);
-    const enough = (done: TripEnd[]): boolean =>
-      mustStop(world) ||
-      failures(done) > pool.rollout.maxFailures ||
-      before + failures(done) > plan.maxFailures;
-    const done = await rollOutPool({ pool, batches }, enough, world, travel);
-    ended.push(...done);
-    if (enough(done)) break;
+    await rollOutPool(
+      pool,
+      stillToGo(batches, ended),
+      { ended, enough: () => enoughIn(pool, ended) },
+      world,
+      travel,
+    );
+    if (enoughIn(pool, ended)) break;
   }
   await keepOutFailed(ended, world);
+  return endOf(plan, ended);
+}
+
+function endOf(plan: Plan, ended: TripEnd[]): RolloutEnd {
   const started = new Set(ended.map(({ trip }) => trip));
   return { ended, notStarted: tripsOf(plan).filter((trip) => !started.has(trip)) };
 }
 
+/** Without the nodes that could not be prepared. */
+const stillToGo = (batches: Batch[], ended: TripEnd[]): Batch[] =>
+  batches
+    .map((batch) => ({
+      ...batch,
+      trips: batch.trips.filter((trip) => ended.every((one) => one.trip !== trip)),
+    }))
+    .filter(({ trips }) => trips.length > 0);
+
+interface SoFar {
+  /** Grows. */
+  ended: TripEnd[];
+  enough: () => boolean;
+}
+
 async function rollOutPool(
-  { pool, batches }: PoolPlan,
-  enough: (ended: TripEnd[]) => boolean,
+  pool: Pool,
+  batches: Batch[],
+  { ended, enough }: SoFar,
   world: World,
   travel: Travel,
-): Promise<TripEnd[]> {
-  const ended: TripEnd[] = [];
-  for (const [i, { trips }] of batches.entries()) {
-    if (enough(ended)) break;
+): Promise<void> {
+  for (const [i, { trips, canary }] of batches.entries()) {
+    if (enough()) break;
     await keepOutFailed(ended, world);
     const go = await whenWanted(travel, world);
-    if (enough(ended)) break; // that may have been a long wait
+    if (enough()) break; // that may have been a long wait
     const nodes = trips.map(nameOf);
-    world.emit({ type: "batch started", pool: pool.name, batch: i + 1, of: batches.length, nodes });
+    const mark = canary ? { canary } : {};
+    world.emit({ type: "batch started", pool: pool.name, batch: i + 1, of: batches.length, nodes, ...mark });
     // The next batch's connections are opened while this one is out; what fails shows when its turn comes.
     for (const { node, hostNeeded } of batches[i + 1]?.trips ?? [])
       if (hostNeeded) world.hosts.open(node).catch(() => undefined);
     ended.push(...(await allAtOnce(trips, (trip) => travelOne(trip, world, go))));
   }
-  return ended;
 }
 
 /** Where nobody can say whether the run is paused, the next nodes fail with that, untouched; the rest is told too. */
@@ -82,30 +107,10 @@ const failures = (ended: TripEnd[]): number => ended.filter(({ failure }) => fai
 async function travelOne(trip: Trip, world: World, travel: Travel): Promise<TripEnd> {
   const started = world.clock.now();
   const { end, failure } = await travel(trip, world).then(
-    () => ({ end: endOf(trip), failure: undefined }),
+    () => ({ end: tripEndOf(trip), failure: undefined }),
     (thrown: unknown) => afterFailure(trip, thrown, world),
   );
-  const now = world.clock.now();
-  const outMs = trip.outSince === undefined ? 0 : now - trip.outSince;
-  const why = failure === undefined ? {} : { why: messageOf(failure) };
-  world.emit({
-    type: "node ended",
-    node: nameOf(trip),
-    end,
-    ms: Math.round(now - started),
-    outMs: Math.round(outMs),
-    ...why,
-  });
-  // A journal that can't be written must not hide how the other nodes of the batch ended.
-  const unwritten = await writeEnd(trip, end, failure, world).catch((thrown: unknown) => thrown);
-  world.hosts.close(trip.node);
-  return { trip, end, failure: failure ?? unwritten };
-}
-
-/** A trip that was stopped in the middle has no end: a resume goes on with it. */
-async function writeEnd(trip: Trip, end: NodeEnd, failure: unknown, { journal, run }: World): Promise<void> {
-  if (failure instanceof RotaError && failure.code === "INTERRUPTED" && end === "out") return;
-  await journal.nodeEnded(run, nameOf(trip), end, failure === undefined ? undefined : messageOf(failure));
+  return tellEnd({ trip, end, failure }, started, world);
 }
 
 /** A reload meanwhile may have put a node that failed back into rotation: it is told again, and that is said. */

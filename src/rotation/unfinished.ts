@@ -19,18 +19,23 @@ export function standingsOf({ nodes, trips, steps }: WholeRun): Standings {
     const trip = trips.find((one) => one.node === node);
     if (trip?.outcome === "out") standings.failed.push(node);
     else if (trip && !(trip.outcome === "as found" && trip.why !== undefined)) standings.done.push(node);
-    else if (!trip && steps.some((step) => step.node === node)) standings.halfDone.push(node);
+    else if (!trip && steps.some((step) => step.node === node && step.step !== "prepare"))
+      standings.halfDone.push(node);
     else standings.rest.push(node);
   }
   return standings;
 }
+
+/** Nodes that are back in rotation: the batches go on after them. */
+export const backOf = ({ trips }: WholeRun): Set<string> =>
+  new Set(trips.filter(({ outcome }) => outcome === "back").map(({ node }) => node));
 
 /**
  * Steps that are not done again. A node that failed is restarted again also where the restart was done: a person
  * asked for another try.
  */
 export function doneSteps({ steps }: WholeRun, node: string, failed: boolean): Set<StepName> {
-  const lasting: StepName[] = failed ? ["upgrade"] : ["upgrade", "restart"];
+  const lasting: StepName[] = failed ? ["prepare", "upgrade"] : ["prepare", "upgrade", "restart"];
   const done = steps.filter((step) => step.node === node && step.ok === true).map(({ step }) => step);
   return new Set(lasting.filter((step) => done.includes(step)));
 }

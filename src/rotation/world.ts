@@ -26,6 +26,8 @@ export interface World {
   leaving: PQueue;
   /** Past the capacity guard; a person said so. */
   force: boolean;
+  /** Nodes that are out because of us, by name, to say whose lack it is; none where the journal can't tell. */
+  absences: () => Promise<ReadonlyMap<string, Absence>>;
   /** Waits while the run is paused; asked before each batch. */
   untilWanted: () => Promise<void>;
 }
@@ -49,6 +51,8 @@ export interface Trip {
   note: string | undefined;
   /** As the balancers showed them last. */
   entries: Entry[];
+  /** Servers that track the node's, other than its own: whatever it is told, they follow. */
+  followers: Entry[];
   /** How its places were found, and are to be left. */
   found: Found[];
   /** Set for a drain by hand: the node stays out until its owner ends the hold. */
@@ -60,6 +64,8 @@ export interface Trip {
   variables: Record<string, string>;
   /** Steps that an earlier try of the same run has done for good: they are not done again. */
   done: ReadonlySet<StepName>;
+  /** Run while it still serves, before any node leaves; absent where there is nothing to prepare. */
+  prepare: string | undefined;
   /** The upgrade's commands; absent for a rotation without one. */
   upgrade: string | undefined;
   /** How far it came: this decides how it may be left when something fails. `tried`: a return by hand, unproven. */

@@ -2,7 +2,6 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   AnswerError,
-  csvRecords,
   readActivity,
   readBackends,
   readDone,
@@ -11,6 +10,7 @@ import {
   readServerRows,
   readServerStates,
 } from "../../src/balancer/answers.ts";
+import { csvRecords } from "../../src/balancer/csv.ts";
 
 /** What a reader makes of an answer that it does not take. */
 function kindOf(read: () => unknown): string {
@@ -67,7 +67,7 @@ const stateHeader =
 test("show servers state is read as HAProxy 2.6 writes it", () => {
   const rows = [
     "3 app 2 web.2:x 127.0.0.1 2 8 1 1 13 15 3 3 6 0 0 0 - 18482 - 0 0 - - 0",
-    "4 admin 1 web1 127.0.0.1 0 10 1 1 0 1 0 0 0 0 0 0 - 18481 - 0 0 - - 0",
+    "4 admin 1 web1 127.0.0.1 0 10 1 5 0 1 0 0 0 6 0 0 - 18481 - 0 0 - - 0",
   ];
   expect(readServerStates(["1", stateHeader, ...rows].join("\n"))).toEqual([
     {
@@ -78,7 +78,11 @@ test("show servers state is read as HAProxy 2.6 writes it", () => {
       operational: 2,
       admin: 8,
       weight: 1,
+      initialWeight: 1,
       checked: true,
+      agent: false,
+      address: "127.0.0.1",
+      port: 18_482,
     },
     {
       backend: "admin",
@@ -88,7 +92,11 @@ test("show servers state is read as HAProxy 2.6 writes it", () => {
       operational: 0,
       admin: 10,
       weight: 1,
+      initialWeight: 5,
       checked: false,
+      agent: true,
+      address: "127.0.0.1",
+      port: 18_481,
     },
   ]);
 });

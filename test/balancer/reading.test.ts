@@ -10,7 +10,11 @@ const state = (more: Partial<ServerState> = {}): ServerState => ({
   operational: 2,
   admin: 0,
   weight: 1,
+  initialWeight: 1,
   checked: true,
+  agent: false,
+  address: "10.0.0.1",
+  port: 8_000,
   ...more,
 });
 
@@ -71,8 +75,45 @@ test("a backend counts its servers without backups, and names who is absent", ()
     { backend: "empty", serving: 0, backups: 0 },
   ];
   expect(backendsOf("lb1", entriesOf("lb1", states, rows), totals)).toEqual([
-    { balancer: "lb1", backend: "app", servers: 2, serving: 1, backups: 1, absent: ["web2 DOWN"] },
+    {
+      balancer: "lb1",
+      backend: "app",
+      servers: 2,
+      serving: 1,
+      backups: 1,
+      weight: undefined,
+      absent: [
+        { balancer: "lb1", backend: "app", server: "web2", status: "DOWN", weight: 1, outBecause: "health" },
+      ],
+    },
   ]);
+});
+
+test("weights are summed where they differ, and a server that somebody set to 0 is one that is out", () => {
+  const weightOf = (...weights: [weight: number, initial: number, change?: Partial<ServerState>][]) => {
+    const states = weights.map(([weight, initialWeight, change], i) =>
+      state({ server: `web${i}`, weight, initialWeight, ...change }),
+    );
+    const rows = states.map(({ server }) => row({ server }));
+    const totals = [{ backend: "app", serving: 1, backups: 0 }];
+    return backendsOf("lb1", entriesOf("lb1", states, rows), totals)[0]?.weight;
+  };
+  expect(weightOf([7, 7], [7, 7])).toBeUndefined();
+  expect(weightOf([7, 7], [0, 7])).toBeUndefined();
+  expect(weightOf([10, 1], [30, 30])).toEqual({ whole: 40, serving: 40 });
+  expect(weightOf([10, 10], [0, 30])).toEqual({ whole: 40, serving: 10 });
+  expect(weightOf([10, 10], [30, 30, { operational: 0 }])).toEqual({ whole: 40, serving: 10 });
+  expect(weightOf([10, 10], [30, 30], [0, 0])).toEqual({ whole: 40, serving: 40 });
+});
+
+test.each([
+  ["10.0.0.1", 8_000, "10.0.0.1:8000"],
+  ["::1", 8_000, "[::1]:8000"],
+  ["-", 8_000, undefined],
+  ["/run/app.sock", 0, undefined],
+  ["10.0.0.1", 0, undefined],
+])("the address %s with the port %i is %s", (address, port, expected) => {
+  expect(entriesOf("lb1", [state({ address, port })], [row()])[0]?.address).toBe(expected);
 });
 
 test("whoever tracks a server that is out has taken the state over, but never the way back", () => {

@@ -99,6 +99,7 @@ const entry = (over: Partial<Entry>): Entry => ({
   server: "web1",
   admin: "ready",
   weight: 1,
+  initialWeight: 1,
   outBecause: undefined,
   status: "UP",
   lastCheck: "L7OK",
@@ -106,6 +107,8 @@ const entry = (over: Partial<Entry>): Entry => ({
   backup: false,
   checked: true,
   tracks: undefined,
+  address: "10.0.0.1:8000",
+  agent: false,
   ...over,
 });
 
@@ -139,7 +142,9 @@ test("status is a table of nodes and balancers, and says first which node should
         failure: undefined,
       },
     ],
-    backends: [{ balancer: "lb1", backend: "app", servers: 3, serving: 2, backups: 0, absent: [] }],
+    backends: [
+      { balancer: "lb1", backend: "app", servers: 3, serving: 2, backups: 0, weight: undefined, absent: [] },
+    ],
     lease: "ann@here (pid 7 on laptop), rota deploy, for 3s",
     unfinished: ["run 7f3a1c (deploy, by ann@here) is not finished: 1 done; web2 was at restart"],
     problems: ["lb2: nothing listens at /run/lb2.sock; is HAProxy running?"],

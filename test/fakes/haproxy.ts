@@ -50,6 +50,13 @@ export interface FakeServer {
   /** 0 stopped, 1 starting, 2 running, 3 stopping. */
   operational: number;
   weight: number;
+  /** What the configuration gives it. */
+  initialWeight: number;
+  /** "-" where DNS did not answer. */
+  address: string;
+  port: number;
+  /** Asks an agent on it. */
+  agent: boolean;
   backup: boolean;
   /** HAProxy checks it. */
   checked: boolean;
@@ -108,7 +115,7 @@ export async function fakeHaproxy(options: FakeHaproxyOptions): Promise<FakeHapr
   const proxies = new Map(
     Object.entries(options.backends).map(([name, servers]) => [
       name,
-      new Map(servers.map((server) => [server, freshServer(options)])),
+      new Map(servers.map((server, i) => [server, freshServer(options, i)])),
     ]),
   );
   const queue: (Fault | undefined)[] = [];
@@ -185,7 +192,8 @@ export async function fakeHaproxy(options: FakeHaproxyOptions): Promise<FakeHapr
       return admin & bit.drain ? "drain" : "ready";
     },
     addServer(backend, name) {
-      serversOf(backend).set(name, freshServer(options));
+      const servers = serversOf(backend);
+      servers.set(name, freshServer(options, servers.size));
       return haproxy.server(backend, name);
     },
     removeServer: (backend, name) => void serversOf(backend).delete(name),
@@ -209,10 +217,14 @@ export async function fakeHaproxy(options: FakeHaproxyOptions): Promise<FakeHapr
   return haproxy;
 }
 
-const freshServer = ({ rise = 2, fall = 2 }: FakeHaproxyOptions): FakeServer => ({
+const freshServer = ({ rise = 2, fall = 2 }: FakeHaproxyOptions, at: number): FakeServer => ({
   admin: 0,
   operational: 2,
   weight: 1,
+  initialWeight: 1,
+  address: "127.0.0.1",
+  port: 8_000 + at,
+  agent: false,
   backup: false,
   checked: true,
   passes: true,
@@ -230,10 +242,10 @@ const freshServer = ({ rise = 2, fall = 2 }: FakeHaproxyOptions): FakeServer => 
 });
 
 /** A new worker believes that every server is just up. */
-const forgotten = ({ rise }: FakeServer): Partial<FakeServer> => ({
+const forgotten = ({ rise, initialWeight }: FakeServer): Partial<FakeServer> => ({
   admin: 0,
   operational: 2,
-  weight: 1,
+  weight: initialWeight,
   health: rise,
   sessions: 0,
   queued: 0,
@@ -332,7 +344,7 @@ function showServersState([name]: string[], view: View): string {
     .flatMap((backend) =>
       backend.servers.map(({ id, name: server, state, admin, operational }) => {
         const checkState = state.checked ? (admin & inMaint ? 14 : 6) : 0;
-        return `${backend.id} ${backend.name} ${id} ${server} 10.0.0.${id} ${operational} ${admin} ${state.weight} 1 5 15 3 ${state.health} ${checkState} 0 0 0 - 8000 - 0 0 - - 0`;
+        return `${backend.id} ${backend.name} ${id} ${server} ${state.address} ${operational} ${admin} ${state.weight} ${state.initialWeight} 5 15 3 ${state.health} ${checkState} ${state.agent ? 6 : 0} 0 0 - ${state.port} - 0 0 - - 0`;
       }),
     );
   return text("1", `# ${stateColumns}`, ...rows);

@@ -251,6 +251,16 @@ describe("a fault of the file is told with its line and column:", () => {
       "6:23 pools.web.rollout.batch: 0 is too small; at least 1",
     ],
     [
+      "a list with a batch of nobody",
+      withPool("    rollout: { batch: [1, 0%] }\n"),
+      "6:27 pools.web.rollout.batch.1: 0% is nobody; write a count, or a percent above 0",
+    ],
+    [
+      "a list of no batch",
+      withPool("    rollout: { batch: [] }\n"),
+      "6:23 pools.web.rollout.batch: is empty; name at least one",
+    ],
+    [
       "a percent of nobody",
       withPool("    rollout: { batch: 0% }\n"),
       "6:23 pools.web.rollout.batch: 0% is nobody; write a count, or a percent above 0",

@@ -42,7 +42,7 @@ test("what the file leaves out has its default", () => {
           within: 90_000,
         },
         ready: { proof: "pass" },
-        rollout: { batch: { count: 1 }, minServing: { percent: 50 }, maxFailures: 0 },
+        rollout: { canary: { count: 0 }, batch: [{ count: 1 }], minServing: { percent: 50 }, maxFailures: 0 },
         limits: { connect: 10_000, command: 600_000, ready: 60_000, capacity: 600_000 },
       },
     ],
@@ -61,7 +61,8 @@ test("what the file says is kept", () => {
         "      ./fetch",
         "      ./switch",
         "    ready: { proof: check }",
-        "    rollout: { batch: 12.5%, min_serving: 0, max_failures: 2 }",
+        "    prepare: ./fetch-all",
+        "    rollout: { canary: 2, batch: [1, 12.5%], min_serving: 0, max_failures: 2 }",
         "    limits: { connect: 500ms, command: 1d, ready: 2m, capacity: 3m }",
         "",
       ].join("\n"),
@@ -74,7 +75,13 @@ test("what the file says is kept", () => {
     drain: { within: 5_400_000 },
     upgrade: { run: "./fetch\n./switch\n", repeat: "ask" },
     ready: { proof: "check" },
-    rollout: { batch: { percent: 12.5 }, minServing: { count: 0 }, maxFailures: 2 },
+    prepare: "./fetch-all",
+    rollout: {
+      canary: { count: 2 },
+      batch: [{ count: 1 }, { percent: 12.5 }],
+      minServing: { count: 0 },
+      maxFailures: 2,
+    },
     limits: { connect: 500, command: 86_400_000, ready: 120_000, capacity: 180_000 },
   });
 });
@@ -189,5 +196,10 @@ test("the large example is right, and says what its comments say", () => {
   expect(web?.nodes[1]?.vars.PORT).toEqual({ value: "8080" });
   expect(web?.nodes[9]).toMatchObject({ name: "web10", host: "10.0.1.20" });
   expect(web?.nodes[9]?.vars.SENTRY_TOKEN).toEqual({ env: "SENTRY_TOKEN", secret: true });
-  expect(web?.rollout).toEqual({ batch: { percent: 25 }, minServing: { percent: 75 }, maxFailures: 1 });
+  expect(web?.rollout).toEqual({
+    canary: { count: 0 },
+    batch: [{ percent: 25 }],
+    minServing: { percent: 75 },
+    maxFailures: 1,
+  });
 });

@@ -158,7 +158,7 @@ test.concurrent(
 const script = 'echo "$RELEASE" >> upgrades; echo upgrading; sleep 0.2';
 
 const upgradedSite = (pool: Overrides = {}): Promise<FakeSite> =>
-  fakeSite({ pool: { upgrade: script, ...pool } });
+  fakeSite({ pool: { prepare: "true", upgrade: script, ...pool } });
 
 /** Runs the program until it is killed. Returns the id of its run. */
 const killedAt = (

@@ -61,7 +61,7 @@ test("only what is known to have ended well is not done again, and a node is alw
     fc.property(anyRun, fc.constantFrom(...nodes), fc.boolean(), (run, node, failed) => {
       for (const step of doneSteps(run, node, failed)) {
         expect(run.steps).toContainEqual(expect.objectContaining({ node, step, ok: true }));
-        expect(failed ? ["upgrade"] : ["upgrade", "restart"]).toContain(step);
+        expect(["prepare", "upgrade", ...(failed ? [] : ["restart"])]).toContain(step);
       }
     }),
   );

@@ -1,0 +1,48 @@
+import PQueue from "p-queue";
+import { afterFailure } from "./failure.ts";
+import { runOnNode } from "./host.ts";
+import { type Plan, tripsOf } from "./plan.ts";
+import { type TripEnd, tellEnd } from "./trip-end.ts";
+import { type Trip, type World, step } from "./world.ts";
+
+/** Commands at once: they may all fetch from one place, while the nodes serve. */
+const atOnce = 10;
+
+/**
+ * Runs what is to be done before any node leaves, on all that take part. No other is begun once enough have
+ * failed; those that were begun end.
+ *
+ * @returns the nodes on which it failed: they are as they were
+ */
+export async function prepareNodes(
+  plan: Plan,
+  world: World,
+  enough: (ended: TripEnd[]) => boolean,
+): Promise<TripEnd[]> {
+  const failed: TripEnd[] = [];
+  const trips = tripsOf(plan).filter(({ prepare, done }) => prepare !== undefined && !done.has("prepare"));
+  const first = new Set(plan.pools[0]?.batches[0]?.trips);
+  await new PQueue({ concurrency: atOnce }).addAll(
+    trips.map((trip) => async () => {
+      if (enough(failed)) return;
+      const end = await prepareOne(trip, world);
+      if (end) failed.push(end);
+      // Connections are kept for those that leave first; the others' turn may be far.
+      if (!first.has(trip)) world.hosts.close(trip.node);
+    }),
+  );
+  return failed;
+}
+
+async function prepareOne(trip: Trip, world: World): Promise<TripEnd | undefined> {
+  const { prepare: script } = trip;
+  if (script === undefined) return undefined;
+  const started = world.clock.now();
+  try {
+    await step(trip, "prepare", world, () => runOnNode(trip, "prepare", script, world));
+    return undefined;
+  } catch (thrown) {
+    const { end, failure } = await afterFailure(trip, thrown, world);
+    return await tellEnd({ trip, end, failure }, started, world);
+  }
+}

@@ -1,0 +1,39 @@
+import { RotaError, messageOf } from "../base/errors.ts";
+import type { NodeEnd } from "../events/events.ts";
+import { type Trip, type World, nameOf } from "./world.ts";
+
+/** How one node's trip ended, and why if not well. */
+export interface TripEnd {
+  trip: Trip;
+  end: NodeEnd;
+  failure: unknown;
+}
+
+/** The end of a trip, told and written. @param started milliseconds of the clock */
+export async function tellEnd(
+  { trip, end, failure }: TripEnd,
+  started: number,
+  world: World,
+): Promise<TripEnd> {
+  const now = world.clock.now();
+  const outMs = trip.outSince === undefined ? 0 : now - trip.outSince;
+  const why = failure === undefined ? {} : { why: messageOf(failure) };
+  world.emit({
+    type: "node ended",
+    node: nameOf(trip),
+    end,
+    ms: Math.round(now - started),
+    outMs: Math.round(outMs),
+    ...why,
+  });
+  // A journal that can't be written must not hide how the other nodes of the batch ended.
+  const unwritten = await writeEnd(trip, end, failure, world).catch((thrown: unknown) => thrown);
+  world.hosts.close(trip.node);
+  return { trip, end, failure: failure ?? unwritten };
+}
+
+/** A trip that was stopped in the middle has no end: a resume goes on with it. */
+async function writeEnd(trip: Trip, end: NodeEnd, failure: unknown, { journal, run }: World): Promise<void> {
+  if (failure instanceof RotaError && failure.code === "INTERRUPTED" && end === "out") return;
+  await journal.nodeEnded(run, nameOf(trip), end, failure === undefined ? undefined : messageOf(failure));
+}

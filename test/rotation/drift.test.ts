@@ -1,0 +1,140 @@
+import { expect, test, vi } from "vitest";
+import type { Drift } from "../../src/rotation/drift.ts";
+import type { FakeServer } from "../fakes/haproxy.ts";
+import { type FakeSite, fakeSite } from "../fakes/site.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
+
+interface Warned {
+  drift: Drift[];
+  notes: string[];
+}
+
+async function warnedOf(site: FakeSite, ...words: string[]): Promise<Warned> {
+  const { out } = await site.rota("plan", ...words, "--json");
+  const { drift, notes }: Warned = JSON.parse(out.split("\n")[0] ?? "");
+  return { drift, notes };
+}
+
+const textsOf = async (site: FakeSite, ...words: string[]): Promise<string[]> =>
+  (await warnedOf(site, ...words)).drift.map(({ text }) => text);
+
+const server = (site: FakeSite, balancer: string, name: string, backend = "app"): FakeServer =>
+  site.balancer(balancer).server(backend, name);
+
+test.concurrent("a fleet that is as the inventory says is told of no drift", async () => {
+  await using site = await fakeSite({ nodes: 3, backends: ["app", "admin"] });
+  expect((await warnedOf(site)).drift).toEqual([]);
+  expect((await site.rota("plan")).out).not.toContain("differ");
+});
+
+test.concurrent.each<[string, (site: FakeSite) => void, string[]]>([
+  [
+    "an address that is not the inventory's",
+    (site) => (server(site, "lb2", "web2").address = "127.0.0.9"),
+    ["web2 is 127.0.0.1 in the inventory, and 127.0.0.9:8001 on lb2/app"],
+  ],
+  [
+    "a port that is not the same on every balancer",
+    (site) => (server(site, "lb2", "web2").port = 9_000),
+    ["web2 is not the same everywhere: 127.0.0.1:8001 on lb1/app; 127.0.0.1:9000 on lb2/app"],
+  ],
+  [
+    "weights that differ",
+    (site) => (server(site, "lb1", "web3").weight = 5),
+    ["web3 weighs 5 on lb1/app; 1 on lb2/app"],
+  ],
+  [
+    "balancers that disagree",
+    (site) => (server(site, "lb2", "web1").admin = 8),
+    ["the balancers disagree about web1: UP on lb1/app; DRAIN on lb2/app"],
+  ],
+  [
+    "servers that the inventory does not know",
+    (site) => (site.balancer("lb1").addServer("app", "web9").port = 9_009),
+    ["lb1/app also has web9, not in the inventory: counted, and never touched"],
+  ],
+  [
+    "an agent check",
+    (site) => (server(site, "lb1", "web2").agent = true),
+    ["lb1/app asks an agent on web2, whose answer may undo a drain"],
+  ],
+  [
+    "the same address under another name",
+    (site) => (site.balancer("lb1").addServer("app", "web2-old").port = 8_001),
+    [
+      "web2 (127.0.0.1:8001) is lb1/app/web2-old too, which rota does not drain: requests still reach it there",
+      "lb1/app also has web2-old, not in the inventory: counted, and never touched",
+    ],
+  ],
+])("%s: told, and nothing is refused", async (_, change, expected) => {
+  await using site = await fakeSite({ nodes: 3 });
+  change(site);
+  expect(await textsOf(site)).toEqual(expected);
+});
+
+test.concurrent(
+  "a backend that lacks a node on one balancer is told, and so is one outside of backends:",
+  async () => {
+    await using site = await fakeSite({ nodes: 3, backends: ["app", "admin"] });
+    site.balancer("lb2").removeServer("admin", "web2");
+    expect(await textsOf(site)).toEqual(["lb2/admin lacks web2"]);
+    expect(await textsOf(site, "web1")).toEqual([]); // it is not about this node
+  },
+);
+
+test.concurrent(
+  "a node in a backend outside of backends: is told, but not where it follows the node",
+  async () => {
+    await using site = await fakeSite({ nodes: 2, backends: ["app", "admin"], pool: { backends: ["app"] } });
+    for (const lb of site.balancers) lb.server("admin", "web2").tracks = "app/web2";
+    expect(await textsOf(site)).toEqual([
+      "web1 (127.0.0.1:8000) is lb1/admin/web1, lb2/admin/web1 too, which rota does not drain: requests still reach it there",
+    ]);
+  },
+);
+
+test.concurrent("a host that is a name is compared with what it resolves to, or not at all", async () => {
+  const host = (name: string) => ({ nodes: { web2: { host: name } } });
+  await using known = await fakeSite({ nodes: 2, pool: host("localhost") });
+  expect(await textsOf(known)).toEqual([]);
+  for (const lb of known.balancers) lb.server("app", "web2").address = "127.0.0.7";
+  expect(await textsOf(known)).toEqual([
+    "web2 is localhost in the inventory, and 127.0.0.7:8001 on lb1/app, lb2/app",
+  ]);
+  await using unknown = await fakeSite({ nodes: 2, pool: host("nowhere.invalid") });
+  expect(await textsOf(unknown)).toEqual([]);
+});
+
+test.concurrent("much drift stays short", async () => {
+  await using site = await fakeSite({ nodes: 12 });
+  for (let n = 1; n <= 12; n++) server(site, "lb1", `web${n}`).weight = 10 + n;
+  const texts = await textsOf(site);
+  expect(texts).toHaveLength(5);
+  expect(texts.at(-1)).toBe("and 8 more like this");
+});
+
+test.concurrent(
+  "a deploy tells drift before it begins, and as notices where its events are read",
+  async () => {
+    await using site = await fakeSite({ nodes: 2 });
+    server(site, "lb1", "web2").weight = 5;
+    const text = "web2 weighs 5 on lb1/app; 1 on lb2/app";
+    const plain = await site.rota("deploy", "--set", "RELEASE=2", "--min-serving", "1");
+    expect(plain.code, plain.err).toBe(0);
+    expect(plain.err).toContain(`inventory and balancers differ:\n  ${text}\n`);
+    const { events } = await site.rota("deploy", "--set", "RELEASE=2", "--min-serving", "1", "--json");
+    expect(events[1]).toMatchObject({ type: "notice", text });
+  },
+);
+
+test.concurrent("a restart that could not be noticed, and a --set that nobody knows, are told", async () => {
+  await using site = await fakeSite({ nodes: 2 });
+  const { notes } = await warnedOf(site, "--set", "RELAESE=2", "--set", "PORT=1");
+  expect(notes).toEqual([
+    expect.stringMatching(/^web: a restart that does nothing would not be noticed/),
+    "--set RELAESE: nothing in the inventory names it (needs, vars, check, commands); did you mean RELEASE?",
+  ]);
+  await using proven = await fakeSite({ nodes: 2, pool: { check: { body: "{RELEASE}" } } });
+  expect((await warnedOf(proven, "--set", "RELEASE=2")).notes).toEqual([]);
+});
