@@ -1,4 +1,3 @@
-import { haproxies } from "../balancer/balancers.ts";
 import { openJournal } from "../journal/open.ts";
 import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -6,7 +5,7 @@ import { findOpenRun } from "./find-run.ts";
 import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
 import { stopOnSignals } from "./signals.ts";
-import { fleetOf, whoIsThis } from "./site.ts";
+import { balancersAt, fleetOf, whoIsThis } from "./site.ts";
 import { readDuration } from "./words.ts";
 
 export interface AbortArgs {
@@ -36,7 +35,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   );
   await confirm({ yes: args.yes === true, force: false, name: run.run }, io);
 
-  const balancers = haproxies(fleet.balancers);
+  await using balancers = balancersAt(fleet.balancers, io);
   const known = new Set(fleet.balancers.map(({ name }) => name));
   for (const absence of out) {
     const hold = {

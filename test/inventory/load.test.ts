@@ -187,7 +187,7 @@ describe("a fault of the file is told with its line and column:", () => {
     [
       "a socket that is none",
       withPool("").replace("unix:", ""),
-      '2:19 balancers.lb1: "/run/lb1.sock" is not a socket\'s address; write unix:/run/haproxy/admin.sock or tcp://10.0.0.2:9999',
+      '2:19 balancers.lb1: "/run/lb1.sock" is not a socket\'s address; write unix:/run/haproxy/admin.sock, tcp://10.0.0.2:9999 or ssh://lb3.example.net/run/haproxy/admin.sock',
     ],
     [
       "a socket for two",
