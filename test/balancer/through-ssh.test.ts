@@ -208,7 +208,7 @@ describe.skipIf(!existsSync("/usr/sbin/sshd"))("through a jump host", () => {
     const balancerAt = () => haproxies([{ name: "lb3", socket: site.at("/none.sock", jump) }]);
     const failure = async (): Promise<unknown> => {
       await using balancers = balancerAt();
-      return balancers.look(places).catch((thrown: unknown) => thrown);
+      return await balancers.look(places).catch((thrown: unknown) => thrown);
     };
     expect(await failure()).toMatchObject({
       message: expect.stringMatching(/^lb3: there is no socket \/none.sock/),
@@ -278,7 +278,7 @@ async function sshSite(options?: GateOptions): Promise<SshSite> {
     },
     async why(path) {
       await using balancers = haproxies([{ name: "lb3", socket: at(path) }]);
-      return balancers.look(places).then(
+      return await balancers.look(places).then(
         () => "no error",
         (error: Error) => error.message,
       );
