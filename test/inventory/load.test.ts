@@ -226,6 +226,26 @@ describe("a fault of the file is told with its line and column:", () => {
       '5:44 pools.web.nodes.web1.ssh.user: "-oProxyCommand=x" is not a user\'s name',
     ],
     [
+      "one socket in two spellings, through SSH",
+      withPool("").replace(/balancers: .*/, "balancers: { a: ssh://lb/run/x, b: ssh://ada@LB:22/run//x }"),
+      "2:36 balancers.b: is the socket of a too",
+    ],
+    [
+      "one socket in two spellings of an IPv6 address",
+      withPool("").replace(/balancers: .*/, "balancers: { a: 'tcp://[::1]:9', b: 'tcp://[0:0::1]:9' }"),
+      "2:37 balancers.b: is the socket of a too",
+    ],
+    [
+      "a master that is the runtime socket",
+      withPool("").replace(/balancers: .*/, "balancers: { a: { socket: unix:/x, master: unix:/x } }"),
+      "2:44 balancers.a.master: is the socket of a too",
+    ],
+    [
+      "a jump host that is none",
+      `${top}ssh: { jump: a b }\n${withPool("").slice(top.length)}`,
+      '3:14 ssh.jump: "a b" is not an SSH host; write bastion.example.net or ada@bastion.example.net:2222',
+    ],
+    [
       "a text that no command can be given",
       withPool('    upgrade: "a\\0b"\n'),
       "6:14 pools.web.upgrade: holds a NUL character, which no command can be given",
