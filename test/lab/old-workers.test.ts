@@ -1,3 +1,4 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import type { Event } from "../../src/events/events.ts";
 import { notYet, yes } from "../../src/base/poll.ts";
@@ -18,6 +19,7 @@ test.each([undefined, "ssh"] as const)(
     await untilSessions(lab, "1");
     const rota = deploy(lab, inventory);
     await untilSaid(rota, "1 session left (lb1: 1)");
+    await renumber(lab);
     await lab.balancer("lb1").reload();
     await untilSaid(rota, "old worker");
     const { code, events, stderr } = await rota.ended;
@@ -71,6 +73,17 @@ test("a master's socket that is none, or another HAProxy's, is refused before an
   expect(await refusal(lb2.masterSocket)).toContain("lb1: its master does not know the worker");
   expect(await refusal(lb1.userSocket)).toContain(`lb1: ${lb1.userSocket} does not answer as a master`);
 });
+
+/** From the next reload on, HAProxy has another number for each backend and server. */
+async function renumber(lab: Lab): Promise<void> {
+  const { configFile } = lab.balancer("lb1");
+  const config = await readFile(configFile, "utf8");
+  const more = "backend before\n  server other 127.0.0.1:1 disabled\n\n";
+  const renumbered = config
+    .replace(/^backend app$/m, `${more}$&`)
+    .replace(/^ +server web1 /m, "  server web0 127.0.0.1:1 disabled\n$&");
+  await writeFile(configFile, renumbered);
+}
 
 const deploy = (lab: Lab, inventory: string): Rota =>
   startRota(lab, ["deploy", "-i", inventory, "--set", "RELEASE=2", "--yes", "--json"]);
