@@ -53,6 +53,8 @@ export interface Info {
   pid: number;
   /** This worker was replaced and only ends its sessions. */
   stopping: boolean;
+  /** Seconds since this worker was started; undefined where it does not say. */
+  uptime: number | undefined;
 }
 
 export function readInfo(frame: string): Info {
@@ -65,7 +67,9 @@ export function readInfo(frame: string): Info {
   const version = fields.get("Version");
   const pid = Number(fields.get("Pid"));
   if (version === undefined || !Number.isSafeInteger(pid)) throw refusal(frame);
-  return { version, pid, stopping: fields.get("Stopping") === "1" };
+  const seconds = fields.get("Uptime_sec") ?? "";
+  const uptime = /^\d+$/.test(seconds) ? Number(seconds) : undefined;
+  return { version, pid, stopping: fields.get("Stopping") === "1", uptime };
 }
 
 /** A row of `show servers state`. */

@@ -4,7 +4,8 @@ import type { Balancer, SocketAddress } from "../inventory/fleet.ts";
 import { AnswerError, type Info } from "./answers.ts";
 import { type Command, showInfo } from "./commands.ts";
 import { type Deadlines, NoAnswer, longestLine, sayAddress } from "./exchange.ts";
-import { type Answers, openRuntime } from "./runtime.ts";
+import { type Answers, runtimeOn } from "./runtime.ts";
+import type { Ways } from "./ways.ts";
 
 /** Commands that belong on one line. */
 type Group = readonly Command<unknown>[];
@@ -21,19 +22,24 @@ export interface Asking {
   /** Asks all groups, on as few lines as their length allows. */
   askAll: <const G extends Group>(groups: readonly G[]) => Promise<Answered<G>[]>;
   noRights: (level: string, cause?: unknown) => RotaError;
+  /** What the current worker said of itself last; undefined before the first answer. */
+  latest: () => Info | undefined;
 }
 
 /** Just after a reload the old worker may still take a connection: measured, 14 of 65,000 in 22 reloads. */
 const tries = 4;
 
-export function askBalancer({ name, socket }: Balancer, within?: Deadlines): Asking {
-  const runtime = openRuntime(socket, within);
+export function askBalancer({ name, socket }: Balancer, ways: Ways, within?: Deadlines): Asking {
+  const runtime = runtimeOn(ways, name, socket, within);
+  let latest: Info | undefined;
 
   async function ask<const G extends Group>(...group: G): Promise<Answered<G>> {
     for (let tried = 0; tried < tries; tried++) {
       try {
         const [info, ...answers] = await runtime.ask(showInfo(), ...group);
-        if (!info.stopping) return { info, answers };
+        if (info.stopping) continue;
+        latest = info;
+        return { info, answers };
       } catch (thrown) {
         // What an old worker was told changed nothing, so the new one may be told the same.
         if (!(thrown instanceof AnswerError && thrown.kind === "stopping")) throw named(thrown);
@@ -46,13 +52,7 @@ export function askBalancer({ name, socket }: Balancer, within?: Deadlines): Ask
 
   /** The same error, with the balancer's name and what to do about it. */
   function named(thrown: unknown): unknown {
-    if (thrown instanceof NoAnswer) {
-      return new RotaError("BALANCER_UNREACHABLE", {
-        problem: `${name}: ${thrown.message}`,
-        next: `see that HAProxy runs and that ${sayAddress(socket)} is its runtime socket ("stats socket", not a frontend)`,
-        cause: thrown,
-      });
-    }
+    if (thrown instanceof NoAnswer) return unreachable(name, socket, thrown);
     if (!(thrown instanceof AnswerError)) return thrown;
     if (thrown.kind === "permission denied") return noRights("less than admin", thrown);
     const missing = thrown.kind === "no such server" || thrown.kind === "no such backend";
@@ -78,7 +78,20 @@ export function askBalancer({ name, socket }: Balancer, within?: Deadlines): Ask
     return answered;
   }
 
-  return { ask, askAll, noRights };
+  return { ask, askAll, noRights, latest: () => latest };
+}
+
+/** @param what What was asked, where that is not the runtime socket. */
+export function unreachable(
+  name: string,
+  at: SocketAddress,
+  thrown: NoAnswer,
+  what = 'its runtime socket ("stats socket", not a frontend)',
+): RotaError {
+  // What SSH says names the balancer already, or its jump host.
+  const problem = thrown.cause instanceof RotaError ? thrown.message : `${name}: ${thrown.message}`;
+  const next = thrown.next ?? `see that HAProxy runs and that ${sayAddress(at)} is ${what}`;
+  return new RotaError("BALANCER_UNREACHABLE", { problem, next, cause: thrown });
 }
 
 /** Groups that fit on one line each, `show info` before them. */
@@ -107,4 +120,4 @@ function cut(groups: readonly Group[], answers: readonly unknown[]): unknown[][]
 
 /** As `bind` in HAProxy's configuration has it. */
 const asBound = (at: SocketAddress): string =>
-  at.kind === "unix" ? at.path : sayAddress(at).replace("tcp://", at.host.includes(":") ? "ipv6@" : "ipv4@");
+  at.kind === "tcp" ? sayAddress(at).replace("tcp://", at.host.includes(":") ? "ipv6@" : "ipv4@") : at.path;

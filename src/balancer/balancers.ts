@@ -3,14 +3,21 @@ import type { Balancer } from "../inventory/fleet.ts";
 import type { AdminState, Balancers, Place, Survey } from "../rotation/ports.ts";
 import type { Deadlines } from "./exchange.ts";
 import { type BalancerSite, balancerSite } from "./site.ts";
+import { type WaysOptions, openWays } from "./ways.ts";
 
 /**
  * The balancers of an inventory at their runtime sockets: all asked at once, one question at a time each.
+ * Disposal ends the SSH connections to them.
  *
  * @param within milliseconds to connect and to answer
  */
-export function haproxies(list: Balancer[], within?: Deadlines): Balancers {
-  const sites = new Map(list.map((balancer) => [balancer.name, balancerSite(balancer, within)]));
+export function haproxies(
+  list: Balancer[],
+  within?: Deadlines,
+  ssh?: WaysOptions,
+): Balancers & AsyncDisposable {
+  const ways = openWays(ssh);
+  const sites = new Map(list.map((balancer) => [balancer.name, balancerSite(balancer, ways, within)]));
 
   /** Hands each balancer the places that are its own. */
   async function each<T>(
@@ -50,7 +57,15 @@ export function haproxies(list: Balancer[], within?: Deadlines): Balancers {
     set: (places, state) => set(places, state, false),
     distrust: (places) => set(places, "drain", true),
     watch: async (places) => inOrderOf(places, await each(places, (site, mine) => site.watch(mine))),
+    async oldWorkers(places) {
+      const reloads = await each(places, async (site, mine) => [await site.old(mine)]);
+      return {
+        active: reloads.flatMap(({ active }) => active),
+        unseen: reloads.flatMap(({ unseen }) => unseen ?? []),
+      };
+    },
     capacity: (places) => each(places, (site, mine) => site.capacity(mine)),
+    [Symbol.asyncDispose]: () => ways[Symbol.asyncDispose](),
   };
 }
 

@@ -1,12 +1,28 @@
 import { createConnection } from "node:net";
+import type { Duplex } from "node:stream";
 import { messageOf } from "../base/errors.ts";
-import type { SocketAddress } from "../inventory/fleet.ts";
+import type { DirectAddress, SocketAddress } from "../inventory/fleet.ts";
 import { cutFrames } from "./frames.ts";
 
 /** No whole answer came. What was asked may or may not have been done: the world must be asked again. */
 export class NoAnswer extends Error {
   override readonly name = "NoAnswer";
+  /** What to type next, where that is known better than by the socket's address. */
+  readonly next: string | undefined;
+
+  constructor(message: string, { next, cause }: { next?: string | undefined; cause?: unknown } = {}) {
+    super(message, { cause });
+    this.next = next;
+  }
 }
+
+/**
+ * Opens a connection for one line.
+ *
+ * @param within milliseconds
+ * @throws NoAnswer
+ */
+export type Open = (within: number) => Promise<Duplex>;
 
 /** Milliseconds. */
 export interface Deadlines {
@@ -27,34 +43,54 @@ const longestAnswer = 64 * 1024 * 1024;
  * @throws RangeError for a line above 8 KB
  */
 export function exchange(
-  at: SocketAddress,
+  at: DirectAddress | Open,
   line: string,
   wanted: number,
   within: Deadlines,
 ): Promise<string[]> {
   if (line.length > longestLine)
     throw new RangeError(`a line of ${line.length} bytes is too long for HAProxy`);
+  const opening = typeof at === "function" ? at(within.connect) : connectTo(at, within.connect);
+  return opening.then((stream) => answersOn(stream, line, wanted, within.reply));
+}
+
+export function connectTo(at: DirectAddress, within: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(
       at.kind === "unix" ? { path: at.path } : { host: at.host, port: at.port },
     );
+    const fail = (why: string, cause?: unknown): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(new NoAnswer(why, { cause }));
+    };
+    const timer = setTimeout(() => fail(`no connection within ${within} ms`), within);
+    const refused = (error: NodeJS.ErrnoException): void => fail(reason(error, at), error);
+    socket.once("error", refused);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      socket.off("error", refused);
+      // Until it is read, and after: an error that nobody hears ends the process.
+      socket.on("error", () => {});
+      resolve(socket);
+    });
+  });
+}
+
+function answersOn(stream: Duplex, line: string, wanted: number, within: number): Promise<string[]> {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const end = (settle: () => void): void => {
       clearTimeout(timer);
-      socket.destroy();
+      stream.destroy();
       settle();
     };
     const give = (answers: string[]): void => end(() => resolve(answers));
     const fail = (why: string, cause?: unknown): void => end(() => reject(new NoAnswer(why, { cause })));
-    let timer = setTimeout(() => fail(`no connection within ${within.connect} ms`), within.connect);
+    const timer = setTimeout(() => fail(`no whole answer within ${within} ms`), within);
 
-    socket.on("connect", () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => fail(`no whole answer within ${within.reply} ms`), within.reply);
-      socket.write(`${line}\n`);
-    });
-    socket.on("data", (chunk) => {
+    stream.on("data", (chunk: Buffer) => {
       chunks.push(chunk);
       size += chunk.length;
       if (size > longestAnswer) return fail(`an answer of more than ${longestAnswer} bytes`);
@@ -63,13 +99,15 @@ export function exchange(
       const frames = cutFrames(Buffer.concat(chunks).toString(), wanted);
       if (frames.whole.length === wanted) give(frames.whole);
     });
-    socket.on("end", () => {
+    stream.on("end", () => {
       if (size === 0) return fail("the connection was closed without an answer, so nothing was done");
       const { whole, rest } = cutFrames(Buffer.concat(chunks).toString(), wanted);
       if (isMessage.test(rest) && whole.length === wanted - 1) give([...whole, rest.trimEnd()]);
       else fail("the connection was closed in the middle of an answer");
     });
-    socket.on("error", (error: NodeJS.ErrnoException) => fail(reason(error, at), error));
+    stream.on("error", (error) => fail(messageOf(error), error));
+    stream.on("close", () => fail("the connection was closed in the middle of an answer"));
+    stream.write(`${line}\n`);
   });
 }
 
@@ -81,7 +119,7 @@ const newline = "\n".charCodeAt(0);
  */
 const isMessage = /^(?!\w+: )[A-Z][^\n]+\n$/;
 
-function reason(error: NodeJS.ErrnoException, at: SocketAddress): string {
+function reason(error: NodeJS.ErrnoException, at: DirectAddress): string {
   const where = sayAddress(at);
   switch (error.code) {
     case "ENOENT":
@@ -99,5 +137,10 @@ function reason(error: NodeJS.ErrnoException, at: SocketAddress): string {
 }
 
 /** A socket's address as a person would write it. */
-export const sayAddress = (at: SocketAddress): string =>
-  at.kind === "unix" ? at.path : `tcp://${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`;
+export function sayAddress(at: SocketAddress): string {
+  if (at.kind === "unix") return at.path;
+  const host = at.host.includes(":") ? `[${at.host}]` : at.host;
+  if (at.kind === "tcp") return `tcp://${host}:${at.port}`;
+  const { user, port } = at.ssh;
+  return `ssh://${user}@${host}${port === 22 ? "" : `:${port}`}${at.path}`;
+}

@@ -3,14 +3,15 @@ import type { SocketAddress } from "../inventory/fleet.ts";
 import { AnswerError } from "./answers.ts";
 import type { Command } from "./commands.ts";
 import { type Deadlines, exchange } from "./exchange.ts";
+import { type Ways, openWays } from "./ways.ts";
 
 /** A tuple of commands → the tuple of what their readers give. */
 export type Answers<C extends readonly Command<unknown>[]> = {
   -readonly [K in keyof C]: C[K] extends Command<infer T> ? T : never;
 };
 
-/** HAProxy's runtime API at one socket. */
-export interface Runtime {
+/** HAProxy's runtime API at one socket. Disposal ends its SSH connection, where there is one. */
+export interface Runtime extends AsyncDisposable {
   /**
    * Asks all commands on one line: one worker's view at one moment. HAProxy runs them in order, also
    * after one that failed; the first error in their order is thrown.
@@ -23,17 +24,27 @@ export interface Runtime {
 /**
  * One question at a time: HAProxy serves ten connections over all its stats sockets and leaves the eleventh waiting.
  *
- * @param within milliseconds to connect and to answer
+ * @param within milliseconds to connect and to answer; an SSH connection may take 10 s before that
  */
-export function openRuntime(
+export function openRuntime(at: SocketAddress, within?: Deadlines): Runtime {
+  const ways = openWays();
+  const name = at.kind === "ssh" ? at.host : "";
+  return { ...runtimeOn(ways, name, at, within), [Symbol.asyncDispose]: () => ways[Symbol.asyncDispose]() };
+}
+
+/** The same on ways that are shared, and not its own to end. */
+export function runtimeOn(
+  ways: Ways,
+  balancer: string,
   at: SocketAddress,
   within: Deadlines = { connect: 2_000, reply: 5_000 },
-): Runtime {
+): Pick<Runtime, "ask"> {
+  const open = ways.to(balancer, at);
   const oneAtATime = new PQueue({ concurrency: 1 });
   return {
     async ask(...commands) {
       const line = commands.map((command) => command.line).join(";");
-      const frames = await oneAtATime.add(() => exchange(at, line, commands.length, within));
+      const frames = await oneAtATime.add(() => exchange(open, line, commands.length, within));
       return readAll(commands, frames);
     },
   };

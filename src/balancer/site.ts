@@ -14,7 +14,9 @@ import {
 } from "./commands.ts";
 import type { Deadlines } from "./exchange.ts";
 import { askingByNumber, stateAt } from "./numbers.ts";
+import { type Reloads, oldWorkers } from "./old-workers.ts";
 import { adminState, backendsOf, entriesOf, heldOut, tookState } from "./reading.ts";
+import type { Ways } from "./ways.ts";
 
 /** One balancer of the inventory, and what rota asks it. */
 export interface BalancerSite {
@@ -23,12 +25,15 @@ export interface BalancerSite {
   /** @param distrust takes the health verdict back too */
   set(places: Place[], state: AdminState, distrust: boolean): Promise<void>;
   watch(places: Place[]): Promise<Activity[]>;
+  /** What workers that a reload replaced still have at these places. */
+  old(places: Place[]): Promise<Reloads>;
   capacity(places: Place[]): Promise<Backend[]>;
 }
 
-export function balancerSite(balancer: Balancer, within?: Deadlines): BalancerSite {
+export function balancerSite(balancer: Balancer, ways: Ways, within?: Deadlines): BalancerSite {
   const { name } = balancer;
-  const { ask, askAll, noRights } = askBalancer(balancer, within);
+  const { ask, askAll, noRights, latest } = askBalancer(balancer, ways, within);
+  const old = oldWorkers(balancer, ways, within);
 
   async function statesOf(places: Place[]): Promise<ServerState[]> {
     const backends = [...new Set(places.map((place) => place.backend))];
@@ -64,9 +69,11 @@ export function balancerSite(balancer: Balancer, within?: Deadlines): BalancerSi
 
   return {
     async survey(needs) {
-      const { answers } = await ask(showCliLevel(), showServersState(), showServers(), showBackends());
+      const { info, answers } = await ask(showCliLevel(), showServersState(), showServers(), showBackends());
       const [level, states, rows, totals] = answers;
       if (needs === "change" && level !== "admin") throw noRights(level);
+      // What is wrong with the master's socket is better known before a node waits for it.
+      if (needs === "change") await old.at([], info);
       const entries = entriesOf(name, states, rows);
       return { entries, backends: backendsOf(name, entries, totals), unread: [] };
     },
@@ -110,6 +117,8 @@ export function balancerSite(balancer: Balancer, within?: Deadlines): BalancerSi
         unclear.includes(at) ? { ...at, out: heldOut(stateAt(states, at, name)) } : at,
       );
     },
+
+    old: async (places) => old.at(places, latest() ?? (await ask()).info),
 
     async capacity(places) {
       const views = await byNumber(places, viewsOf);

@@ -1,5 +1,4 @@
 import { RotaError } from "../base/errors.ts";
-import { haproxies } from "../balancer/balancers.ts";
 import { openJournal } from "../journal/open.ts";
 import type { Lease } from "../journal/keep.ts";
 import type { Fleet } from "../inventory/fleet.ts";
@@ -11,7 +10,7 @@ import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
 import { untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
-import { fleetOf, whoIsThis } from "./site.ts";
+import { balancersAt, fleetOf, whoIsThis } from "./site.ts";
 import { reasonOf } from "./variables.ts";
 import { readDuration } from "./words.ts";
 
@@ -44,7 +43,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   const run = await findOpenRun(journal, fleet.name, asked.run);
   const out = await outOf(run, journal);
   if (sayOut(out) !== told) throw changedMeanwhile(asked);
-  await hold(out, { by, reason: reason ?? `run ${run.run} was aborted` }, fleet, lease);
+  await hold(out, { by, reason: reason ?? `run ${run.run} was aborted` }, fleet, lease, io);
   await lease.journal.end(run.run, "aborted", reason);
   const names = out.map(({ node }) => node);
   await journal.did({ deed: "abort", fleet: fleet.name, run: run.run, by, reason, what: sayOut(out) });
@@ -76,8 +75,9 @@ async function hold(
   whose: { by: string; reason: string },
   fleet: Fleet,
   lease: Lease,
+  io: Io,
 ): Promise<void> {
-  const balancers = haproxies(fleet.balancers);
+  await using balancers = balancersAt(fleet.balancers, io);
   const known = new Set(fleet.balancers.map(({ name }) => name));
   for (const absence of out) {
     await lease.journal.takenOut(fleet.name, { ...absence, kind: "hold", ...whose });

@@ -60,7 +60,8 @@ export interface Work {
 
 /** @throws RotaError before anything was touched */
 export async function change(work: Work, io: Io): Promise<ExitCode> {
-  const { site, args } = work;
+  const { args } = work;
+  await using site = work.site;
   refuseUnseen(site.fleet, args, io);
   refuseSecrets(work.set, site.nodes, io.env);
   using stop = stopOnSignals(readDuration("--grace", args.grace));

@@ -15,7 +15,7 @@ import { readSet } from "./words.ts";
 export async function plan(args: RolloutArgs & SiteArgs, io: Io): Promise<ExitCode> {
   const set = readSet(args.set);
   const options = rolloutOptions(args);
-  const site = openSite(args, io);
+  await using site = openSite(args, io);
   const { fleet, balancers } = site;
   await using journal = await readJournal(io.env);
   const [survey, absences = new Map(), took = []] = await Promise.all([

@@ -1,15 +1,15 @@
 import { hostname, userInfo } from "node:os";
 import { haproxies } from "../balancer/balancers.ts";
 import { findInventory } from "../inventory/find.ts";
-import { type Fleet, type Node, balancersOf } from "../inventory/fleet.ts";
+import { type Balancer, type Fleet, type Node, balancersOf } from "../inventory/fleet.ts";
 import { thisMachine } from "../inventory/here.ts";
 import { loadInventory } from "../inventory/load.ts";
 import { selectNodes } from "../inventory/select.ts";
 import type { Balancers } from "../rotation/ports.ts";
 import type { Io } from "./io.ts";
 
-/** What every command begins with: which fleet, which of its nodes, and their balancers. */
-export interface Site {
+/** What every command begins with: which fleet, which of its nodes, and their balancers, to be closed at its end. */
+export interface Site extends AsyncDisposable {
   fleet: Fleet;
   /** Chosen on the command line, in the order of the file. */
   nodes: Node[];
@@ -33,8 +33,12 @@ export function openSite({ inventory, nodes: words }: SiteArgs, io: Io): Site {
   const nodes = selectNodes(fleet, words);
   const pools = fleet.pools.filter((pool) => pool.nodes.some((node) => nodes.includes(node)));
   const concerned = new Set(pools.flatMap((pool) => balancersOf(fleet, pool)));
-  return { fleet, nodes, balancers: haproxies([...concerned]) };
+  const balancers = balancersAt([...concerned], io);
+  return { fleet, nodes, balancers, [Symbol.asyncDispose]: () => balancers[Symbol.asyncDispose]() };
 }
+
+export const balancersAt = (list: Balancer[], { env }: Io): Balancers & AsyncDisposable =>
+  haproxies(list, undefined, { agent: env["SSH_AUTH_SOCK"] });
 
 /** Who does this, for the journal and for the next person: user, host, and the CI job where there is one. */
 export function whoIsThis(env: Io["env"]): string {

@@ -15,7 +15,8 @@ import { type SiteArgs, openSite } from "./site.ts";
 
 /** The fleet as every balancer sees it, with what the journal knows of nodes that are out. Any level of socket will do. */
 export async function status(args: SiteArgs, io: Io): Promise<ExitCode> {
-  const { fleet, nodes, balancers } = openSite(args, io);
+  await using site = openSite(args, io);
+  const { fleet, nodes, balancers } = site;
   await using journal = await readJournal(io.env);
   const [survey, absences = new Map(), holder] = await Promise.all([
     balancers.survey("read"),

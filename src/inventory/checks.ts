@@ -6,15 +6,14 @@ import { normalize } from "node:path";
 import { checkNodes } from "./check-nodes.ts";
 import { checkPlaceholders } from "./check-placeholders.ts";
 import type { Draft, Entry } from "./draft.ts";
-import type { SocketAddress } from "./fleet.ts";
 import { badName, badVariable, cut, namePattern, variablePattern } from "./names.ts";
 import { nearest } from "./near.ts";
 import type { Finding, Path } from "./problems.ts";
-import { parseSocket } from "./socket.ts";
+import { type WrittenSocket, parseSocket } from "./socket.ts";
 
 export const checks = (draft: Draft): Finding[] => [
   ...checkNames(draft.entries(["balancers"])),
-  ...checkSockets(draft.entries(["balancers"])),
+  ...checkSockets(draft),
   ...checkNames(draft.entries(["pools"])),
   ...draft.entries(["pools"]).flatMap((pool) => checkPool(draft, pool)),
   ...checkNodes(draft),
@@ -39,22 +38,43 @@ const checkVariables = (entries: Entry[]): Finding[] =>
     .filter(({ key }) => !variablePattern.test(key))
     .map(({ key, path }) => ({ path, on: "key", text: badVariable(key) }));
 
-/** One HAProxy under two names would be counted twice. */
-function checkSockets(entries: Entry[]): Finding[] {
+/** One HAProxy under two names would be counted twice; a socket is a worker's or the master's, never both. */
+function checkSockets(draft: Draft): Finding[] {
+  const port = draft.at(["ssh", "port"]);
   const first = new Map<string, string>();
-  return entries.flatMap(({ key, value, path }): Finding[] => {
-    const socket = typeof value === "string" ? parseSocket(value) : undefined;
-    if (!socket) return []; // told by the schema
-    const other = first.get(sameFor(socket));
-    if (other !== undefined) return [{ path, on: "value", text: `is the socket of ${other} too` }];
-    first.set(sameFor(socket), key);
-    return [];
+  return draft.entries(["balancers"]).flatMap(({ key, value, path }) => {
+    const bare = typeof value === "string";
+    const paths = bare
+      ? [path]
+      : [
+          [...path, "socket"],
+          [...path, "master"],
+        ];
+    return paths.flatMap((at): Finding[] => {
+      const text = draft.at(at);
+      const socket = typeof text === "string" ? parseSocket(text) : undefined;
+      if (!socket) return []; // told by the schema
+      const same = sameFor(socket, typeof port === "number" ? port : 22);
+      const other = first.get(same);
+      if (other !== undefined) return [{ path: at, on: "value", text: `is the socket of ${other} too` }];
+      first.set(same, key);
+      return [];
+    });
   });
 }
 
 /** The same for every way to write one socket. */
-const sameFor = (socket: SocketAddress): string =>
-  socket.kind === "unix" ? normalize(socket.path) : `${socket.host.toLowerCase()} ${socket.port}`;
+function sameFor(socket: WrittenSocket, sshPort: number): string {
+  if (socket.kind === "unix") return normalize(socket.path);
+  if (socket.kind === "tcp") return `${sameHost(socket.host)} ${socket.port}`;
+  return `${sameHost(socket.host)} ${socket.port ?? sshPort} ${normalize(socket.path)}`;
+}
+
+/** An IPv6 address has many spellings (RFC 5952). */
+function sameHost(host: string): string {
+  const url = `http://[${host}]`;
+  return host.includes(":") && URL.canParse(url) ? new URL(url).hostname : host.toLowerCase();
+}
 
 /** Of one list; each costs a search for what was meant. */
 const mostTold = 10;

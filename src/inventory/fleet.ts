@@ -17,9 +17,14 @@ export interface Fleet {
 export interface Balancer {
   name: string;
   socket: SocketAddress;
+  /** The socket of its master process (`haproxy -W -S …`), which knows the workers that a reload replaced. */
+  master?: SocketAddress | undefined;
 }
 
-export type SocketAddress = { kind: "unix"; path: string } | { kind: "tcp"; host: string; port: number };
+/** `ssh`: a Unix socket of another host. */
+export type SocketAddress = DirectAddress | { kind: "ssh"; host: string; ssh: Ssh; path: string };
+
+export type DirectAddress = { kind: "unix"; path: string } | { kind: "tcp"; host: string; port: number };
 
 /** Nodes that are deployed alike. */
 export interface Pool {
@@ -93,14 +98,19 @@ export interface Limits {
   capacity: number;
 }
 
-/** A host that runs the app: a *server* in one or more backends, on every balancer. */
-export interface Node {
+/** What SSH needs to know of a host. */
+export interface SshHost {
+  /** For people. */
   name: string;
-  /** Address or host name, for SSH and for the check. */
+  /** Address or host name. */
   host: string;
+  ssh: Ssh;
+}
+
+/** A host that runs the app: a *server* in one or more backends, on every balancer. Its address is for the check too. */
+export interface Node extends SshHost {
   /** Its name in HAProxy. */
   server: string;
-  ssh: Ssh;
   /** The pool's variables and the node's own, the node's winning. */
   vars: Record<string, Variable>;
 }
@@ -111,6 +121,15 @@ export interface Ssh {
   /** A private key file; absent means the agent at $SSH_AUTH_SOCK. */
   identity: string | undefined;
   knownHosts: string;
+  /** The host that the connection goes through. */
+  jump?: Jump | undefined;
+}
+
+/** Logged in to with the key and the known hosts of whoever is reached through it. */
+export interface Jump {
+  user: string;
+  host: string;
+  port: number;
 }
 
 /** A value in the file, or one that is read from rota's own environment when it is needed. */

@@ -1,13 +1,24 @@
 /** An inventory whose shape is right → the fleet, nothing left to be looked up. */
 import { dirname, join, resolve as absolute } from "node:path";
 import { parseDuration } from "../base/duration.ts";
-import type { Balancer, Fleet, Node, Pool, Share, Ssh, Upgrade, Variable } from "./fleet.ts";
+import type {
+  Balancer,
+  Fleet,
+  Jump,
+  Node,
+  Pool,
+  Share,
+  SocketAddress,
+  Ssh,
+  Upgrade,
+  Variable,
+} from "./fleet.ts";
 import type { Here } from "./here.ts";
 import type { Positions } from "./positions.ts";
 import type { Path } from "./problems.ts";
 import { expand } from "./ranges.ts";
-import type { Inventory, RawNode, RawNodeSsh, RawPool, RawVars } from "./schema.ts";
-import { parseSocket } from "./socket.ts";
+import type { Inventory, RawBalancer, RawNode, RawNodeSsh, RawPool, RawVars } from "./schema.ts";
+import { parseSocket, parseSshHost } from "./socket.ts";
 
 export interface Setting {
   /** The inventory's path, as the person gave it. */
@@ -18,10 +29,10 @@ export interface Setting {
 
 export function resolve(inventory: Inventory, setting: Setting): Fleet {
   const { positions, file } = setting;
+  const ssh = { ...inventory.ssh, user: inventory.ssh.user ?? setting.here.user };
   const balancers = positions
     .keysAt(["balancers"])
-    .flatMap((name) => balancer(name, inventory.balancers[name]));
-  const ssh = { ...inventory.ssh, user: inventory.ssh.user ?? setting.here.user };
+    .flatMap((name) => balancer(name, inventory.balancers[name] ?? "", { ...setting, ssh }));
   const pools = positions.keysAt(["pools"]).flatMap((name) => {
     const raw = inventory.pools[name];
     return raw ? [pool(name, raw, { ...setting, balancers, ssh })] : [];
@@ -29,14 +40,26 @@ export function resolve(inventory: Inventory, setting: Setting): Fleet {
   return { name: inventory.fleet, sharedJournal: inventory.journal === "shared", file, balancers, pools };
 }
 
-interface Surroundings extends Setting {
-  balancers: Balancer[];
+interface Logins extends Setting {
   ssh: Inventory["ssh"] & { user: string };
 }
 
-function balancer(name: string, address = ""): Balancer[] {
-  const socket = parseSocket(address);
-  return socket ? [{ name, socket }] : [];
+interface Surroundings extends Logins {
+  balancers: Balancer[];
+}
+
+function balancer(name: string, raw: RawBalancer, around: Logins): Balancer[] {
+  const { socket: text, master, jump } = typeof raw === "string" ? { socket: raw } : raw;
+  const socket = socketAt(text, jump, around);
+  if (!socket) return [];
+  return [{ name, socket, master: master === undefined ? undefined : socketAt(master, jump, around) }];
+}
+
+function socketAt(text: string, jump: RawNodeSsh["jump"], around: Logins): SocketAddress | undefined {
+  const written = parseSocket(text);
+  if (written?.kind !== "ssh") return written;
+  const { user, host, port, path } = written;
+  return { kind: "ssh", host, path, ssh: sshOf({ user, port, jump }, host, around) };
 }
 
 function pool(name: string, raw: RawPool, around: Surroundings): Pool {
@@ -100,20 +123,35 @@ function nodesFrom(key: string, raw: RawNode, { path, shared, around }: NodePlac
   const own = typeof raw === "string" ? { host: raw, vars: {} } : raw;
   const expansion = expand(key, own.host);
   if ("problem" in expansion) return [];
-  const ssh = sshOf(own.ssh ?? {}, around);
   const vars = { ...shared, ...variables(own.vars, [...path, "vars"], around.positions) };
-  return expansion.nodes.map(({ name, host }) => ({ name, host, server: own.server ?? name, ssh, vars }));
+  return expansion.nodes.map(({ name, host }) => ({
+    name,
+    host,
+    server: own.server ?? name,
+    ssh: sshOf(own.ssh ?? {}, host, around),
+    vars,
+  }));
 }
 
-/** What the node says itself, else what the file says for every node. */
-function sshOf(own: RawNodeSsh, around: Surroundings): Ssh {
+/** What the host says itself, else what the file says for all. */
+function sshOf(own: RawNodeSsh, host: string, around: Logins): Ssh {
   const identity = own.identity ?? around.ssh.identity;
+  const port = own.port ?? around.ssh.port;
+  const jump = jumpOf(own.jump ?? around.ssh.jump, around);
   return {
     user: own.user ?? around.ssh.user,
-    port: own.port ?? around.ssh.port,
+    port,
     identity: identity === undefined ? undefined : pathOf(identity, around),
     knownHosts: pathOf(own.known_hosts ?? around.ssh.known_hosts, around),
+    // As ssh(1) has it: nobody jumps over himself.
+    jump: jump?.host === host && jump.port === port ? undefined : jump,
   };
+}
+
+/** Not at the nodes' own port: a jump host's is another matter. */
+function jumpOf(text: string | false | undefined, { ssh }: Logins): Jump | undefined {
+  const written = text ? parseSshHost(text) : undefined;
+  return written && { user: written.user ?? ssh.user, host: written.host, port: written.port ?? 22 };
 }
 
 /** Relative to the inventory, so that a repository can be checked out anywhere. */

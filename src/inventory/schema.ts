@@ -14,44 +14,11 @@ import {
   names,
   notEmpty,
   passable,
-  port,
   share,
   shares,
   variableName,
 } from "./schema-parts.ts";
-import { parseSocket } from "./socket.ts";
-
-const socket = z
-  .string()
-  .refine((text) => parseSocket(text) !== undefined, {
-    error: ({ input }) =>
-      `${shown(input)} is not a socket's address; write unix:/run/haproxy/admin.sock or tcp://10.0.0.2:9999`,
-  })
-  .meta({ pattern: "^(unix:/|tcp://)", examples: ["unix:/run/haproxy/admin.sock", "tcp://10.0.0.2:9999"] });
-
-const identity = filled.describe(
-  "A private key file. A relative path starts at this file's folder. Absent: the agent at $SSH_AUTH_SOCK.",
-);
-const knownHosts = filled.describe("The known_hosts file. A host whose key is not in it is not talked to.");
-
-/** Stands in the `ssh` command that a person is told to try, so nothing that a shell reads. */
-const user = z.string().regex(/^[\p{L}\p{N}_.][\p{L}\p{N}_.@+\\-]*$/u, {
-  error: ({ input }) => `${shown(input)} is not a user's name`,
-});
-
-const ssh = z.strictObject({
-  user: user.optional().describe("Who to log in as. Absent: the user who runs rota."),
-  port: port.default(22).describe("The port of sshd."),
-  identity: identity.optional(),
-  known_hosts: knownHosts.default("~/.ssh/known_hosts"),
-});
-
-const nodeSsh = z.strictObject({
-  user: user.optional().describe("Who to log in as."),
-  port: port.optional().describe("The port of sshd."),
-  identity: identity.optional(),
-  known_hosts: knownHosts.optional(),
-});
+import { balancer, nodeSsh, ssh } from "./schema-access.ts";
 
 const fromEnvironment = z
   .strictObject({
@@ -219,11 +186,13 @@ export const inventorySchema = z
         "shared: what changes the fleet is refused without $ROTA_JOURNAL, so that nobody works beside the team unseen.",
       ),
     balancers: z
-      .record(nameKey, socket)
+      .record(nameKey, balancer)
       .refine(filledMap, notEmpty)
       .meta({ minProperties: 1 })
       .describe("Every HAProxy that serves these pools: its name here, and its runtime socket."),
-    ssh: ssh.prefault({}).describe("How to log in to the nodes; a node may differ."),
+    ssh: ssh
+      .prefault({})
+      .describe("How to log in to the nodes, and to balancers at ssh://; a node may differ."),
     pools: z
       .record(nameKey, pool)
       .refine(filledMap, notEmpty)
@@ -236,6 +205,7 @@ export const inventorySchema = z
 export type Inventory = z.output<typeof inventorySchema>;
 export type RawPool = Inventory["pools"][string];
 export type RawNode = RawPool["nodes"][string];
+export type RawBalancer = NonNullable<Inventory["balancers"]>[string];
 export type RawNodeSsh = z.output<typeof nodeSsh>;
 export type RawVars = RawPool["vars"];
 

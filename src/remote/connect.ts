@@ -1,7 +1,8 @@
 import net from "node:net";
+import type { Duplex } from "node:stream";
 import ssh2, { type Client, type ConnectConfig } from "ssh2";
 import { RotaError } from "../base/errors.ts";
-import type { Node } from "../inventory/fleet.ts";
+import type { SshHost } from "../inventory/fleet.ts";
 import { hostKeyCheck } from "./host-key.ts";
 import { loginFor } from "./login.ts";
 import { unreachable } from "./unreachable.ts";
@@ -21,6 +22,8 @@ export interface ConnectOptions {
   /** The path of the agent's socket, for nodes without a key file. */
   agent: string | undefined;
   keepalive?: Keepalive | undefined;
+  /** Opens the way to the host's sshd where that is not a connection of its own. */
+  through?: (() => Promise<Duplex>) | undefined;
 }
 
 export interface Connection {
@@ -30,18 +33,22 @@ export interface Connection {
 }
 
 /**
- * Connects to a node whose host key is known.
+ * Connects to a host whose key is known.
  *
  * @throws RotaError HOST_UNREACHABLE, HOST_KEY; INTERRUPTED when the signal is aborted.
  */
-export async function connect(node: Node, options: ConnectOptions): Promise<Connection> {
-  const { within, signal, agent, keepalive = { interval: 5_000, count: 3 } } = options;
+export async function connect(node: SshHost, options: ConnectOptions): Promise<Connection> {
+  const { within, signal, agent, keepalive = { interval: 5_000, count: 3 }, through } = options;
   const hostKey = await hostKeyCheck(node);
   const login = await loginFor(node, agent);
-  if (signal.aborted) throw interrupted(node);
+  const way = await through?.();
+  if (signal.aborted) {
+    way?.destroy();
+    throw interrupted(node);
+  }
 
   // The socket is ours because ssh2, once it has said goodbye, waits for the peer for as long as that takes.
-  const socket = net.connect({ host: node.host, port: node.ssh.port, noDelay: true });
+  const socket = way ?? net.connect({ host: node.host, port: node.ssh.port, noDelay: true });
   const client = new ssh2.Client();
   const end = (): void => {
     client.end();
@@ -61,6 +68,8 @@ export async function connect(node: Node, options: ConnectOptions): Promise<Conn
       readyTimeout: within,
       keepaliveInterval: keepalive.interval,
       keepaliveCountMax: keepalive.count,
+      // Whether it forwards streams, a server is asked, not guessed from its name.
+      strictVendor: false,
     });
     return { client, ended };
   } catch (thrown) {
@@ -69,7 +78,7 @@ export async function connect(node: Node, options: ConnectOptions): Promise<Conn
   }
 }
 
-const interrupted = (node: Node): RotaError =>
+const interrupted = (node: SshHost): RotaError =>
   new RotaError("INTERRUPTED", { problem: `stopped while connecting to ${node.name}` });
 
 /** The agent fails for one key, and another of its keys may do: ssh2 goes on, and tells if none did. */

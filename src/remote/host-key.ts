@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { ServerHostKeyAlgorithm } from "ssh2";
 import { messageOf, RotaError } from "../base/errors.ts";
 import { shellQuote } from "../base/quote.ts";
-import type { Node } from "../inventory/fleet.ts";
+import type { SshHost } from "../inventory/fleet.ts";
 import { fromHome } from "./home.ts";
 import { keysOfHost, parseKnownHosts, type Judgement } from "./known-hosts.ts";
 import { codeOf, sshCommand } from "./unreachable.ts";
@@ -31,7 +31,7 @@ export interface HostKeyCheck {
  *
  * @throws RotaError HOST_KEY when the file is there and can't be read.
  */
-export async function hostKeyCheck(node: Node): Promise<HostKeyCheck> {
+export async function hostKeyCheck(node: SshHost): Promise<HostKeyCheck> {
   const text = await knownHostsOf(node);
   const keys = keysOfHost(parseKnownHosts(text ?? ""), node.host, node.ssh.port);
   return {
@@ -40,7 +40,7 @@ export async function hostKeyCheck(node: Node): Promise<HostKeyCheck> {
   };
 }
 
-async function knownHostsOf({ ssh }: Node): Promise<string | undefined> {
+async function knownHostsOf({ ssh }: SshHost): Promise<string | undefined> {
   try {
     return await readFile(fromHome(ssh.knownHosts), "utf8");
   } catch (cause) {
@@ -63,7 +63,12 @@ function knownFirst(types: string[]): ServerHostKeyAlgorithm[] {
 const fingerprint = (key: Buffer): string =>
   `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
 
-function refusal(node: Node, judgement: Judgement, shown: string, missing: boolean): RotaError | undefined {
+function refusal(
+  node: SshHost,
+  judgement: Judgement,
+  shown: string,
+  missing: boolean,
+): RotaError | undefined {
   if (judgement.kind === "known") return undefined;
   const { knownHosts, port } = node.ssh;
   const address = `${node.host}:${port}`;
@@ -90,7 +95,7 @@ function refusal(node: Node, judgement: Judgement, shown: string, missing: boole
 
 const lines = (numbers: number[]): string => `${numbers.length > 1 ? "lines" : "line"} ${numbers.join(", ")}`;
 
-function forget({ host, ssh }: Node): string {
+function forget({ host, ssh }: SshHost): string {
   const name = ssh.port === 22 ? host : `[${host}]:${ssh.port}`;
   return `ssh-keygen -f ${shellQuote(fromHome(ssh.knownHosts))} -R ${shellQuote(name)}`;
 }

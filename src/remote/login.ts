@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import ssh2 from "ssh2";
 import { messageOf, RotaError } from "../base/errors.ts";
 import { shellQuote } from "../base/quote.ts";
-import type { Node } from "../inventory/fleet.ts";
+import type { SshHost } from "../inventory/fleet.ts";
 import { fromHome } from "./home.ts";
 
 /** How we prove who we are: by one key or by the agent, never by whichever happens to work. */
@@ -15,7 +15,7 @@ export type Login =
  * @param agent The path of the agent's socket.
  * @throws RotaError HOST_UNREACHABLE when the key can't be used, or there is neither.
  */
-export async function loginFor(node: Node, agent: string | undefined): Promise<Login> {
+export async function loginFor(node: SshHost, agent: string | undefined): Promise<Login> {
   const { identity } = node.ssh;
   if (identity) return { privateKey: await keyIn(identity, node), authHandler: ["publickey"] };
   if (agent) return { agent, authHandler: ["agent"] };
@@ -25,7 +25,7 @@ export async function loginFor(node: Node, agent: string | undefined): Promise<L
   });
 }
 
-async function keyIn(identity: string, node: Node): Promise<Buffer> {
+async function keyIn(identity: string, node: SshHost): Promise<Buffer> {
   const path = fromHome(identity);
   const unusable = (why: string, next: string, cause?: unknown): RotaError =>
     new RotaError("HOST_UNREACHABLE", {

@@ -1,12 +1,15 @@
 import { sayDuration } from "../base/duration.ts";
 import { messageOf, RotaError } from "../base/errors.ts";
 import { printable, shellQuote } from "../base/quote.ts";
-import type { Node } from "../inventory/fleet.ts";
+import type { SshHost } from "../inventory/fleet.ts";
 import { fromHome } from "./home.ts";
 
 /** What a person types to go to the node without rota, with the same key and the same known hosts. */
-export function sshCommand({ host, ssh }: Node): string {
+export function sshCommand({ host, ssh }: SshHost): string {
+  const { jump } = ssh;
+  // Its options are for the last hop only: ssh(1) asks its own configuration about a jump host.
   const words = [
+    ...(jump ? ["-J", `${jump.user}@${inBrackets(jump.host)}:${jump.port}`] : []),
     ...(ssh.identity === undefined ? [] : ["-i", ssh.identity]),
     ...(isUsual(ssh.knownHosts) ? [] : ["-o", `UserKnownHostsFile=${ssh.knownHosts}`]),
     "-p",
@@ -15,6 +18,8 @@ export function sshCommand({ host, ssh }: Node): string {
   ];
   return ["ssh", ...words.map((word) => (/^[\w./@:=+-]+$/.test(word) ? word : shellQuote(word)))].join(" ");
 }
+
+const inBrackets = (host: string): string => (host.includes(":") ? `[${host}]` : host);
 
 /** The file that ssh writes to without being told. */
 const isUsual = (knownHosts: string): boolean => fromHome(knownHosts) === fromHome("~/.ssh/known_hosts");
@@ -34,17 +39,18 @@ const said: Record<string, string> = {
 };
 
 /** @param within Milliseconds that the connection was given. */
-export function unreachable(node: Node, thrown: unknown, within: number): RotaError {
+export function unreachable(node: SshHost, thrown: unknown, within: number): RotaError {
   const { host, ssh } = node;
   const { problem, next } = explain(node, thrown, within);
+  const through = ssh.jump ? ` through the jump host ${ssh.jump.host}, which answers` : "";
   return new RotaError("HOST_UNREACHABLE", {
-    problem: `${node.name} (${ssh.user}@${host}:${ssh.port}) can't be reached over SSH: ${problem}`,
+    problem: `${node.name} (${ssh.user}@${host}:${ssh.port}) can't be reached over SSH${through}: ${problem}`,
     next: next ?? `${sshCommand(node)}, which should fail in the same way; then the same command again`,
     cause: thrown,
   });
 }
 
-function explain(node: Node, thrown: unknown, within: number): { problem: string; next?: string } {
+function explain(node: SshHost, thrown: unknown, within: number): { problem: string; next?: string } {
   const message = printable(messageOf(thrown));
   const phase = thrown instanceof Error && "level" in thrown ? thrown.level : undefined; // set by ssh2
   if (phase === "client-timeout") return { problem: `no answer within ${sayDuration(within)}` };
@@ -61,7 +67,7 @@ function explain(node: Node, thrown: unknown, within: number): { problem: string
   return { problem: said[codeOf(thrown)] ?? message };
 }
 
-function refused({ ssh }: Node, thrown: unknown): string {
+function refused({ ssh }: SshHost, thrown: unknown): string {
   const agentSaid = thrown instanceof Error && thrown.cause;
   if (agentSaid) return `no key of the agent would do (${printable(messageOf(agentSaid))})`;
   return `${ssh.user} with ${ssh.identity ? `the key ${ssh.identity}` : "the agent's keys"} was refused`;

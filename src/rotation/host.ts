@@ -6,6 +6,7 @@ import { fill } from "../inventory/placeholders.ts";
 import { whileOutOfReach } from "./keep-out.ts";
 import { sayPlace } from "./place.ts";
 import { untilNewProcess } from "./process.ts";
+import { isBusy, sayOld } from "./quiet.ts";
 import { untilAnswered, whileUnanswered } from "./unanswered.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
 
@@ -44,8 +45,10 @@ async function untilEmpty(trip: Trip, { balancers, clock, now, emit }: World): P
     signal: now,
     probe: () =>
       whileUnanswered(async () => {
-        const left = (await balancers.watch(trip.places)).filter((at) => at.sessions > 0 || at.queued > 0);
-        return left.length === 0 ? yes(undefined) : notYet(`requests at ${left.map(sayPlace).join(", ")}`);
+        const left = (await balancers.watch(trip.places)).filter(isBusy);
+        const old = (await balancers.oldWorkers(trip.places)).active.filter(isBusy);
+        if (left.length + old.length === 0) return yes(undefined);
+        return notYet(`requests at ${[...left.map(sayPlace), ...old.map(sayOld)].join(", ")}`);
       }),
     onSaw: (saw) => emit({ type: "waiting", node, step: "settle", saw }),
   });

@@ -88,6 +88,14 @@ export interface Activity extends Place {
   health: { now: number; full: number; fall: number } | undefined;
 }
 
+/** What a reload left behind: workers that take nothing new and end the requests they have. */
+export interface OldWorkers {
+  /** `process` is the old worker; places where it has no server are left out. */
+  active: Activity[];
+  /** Balancers that have a new worker since `age` milliseconds, and whose old ones can't be asked. */
+  unseen: { balancer: string; age: number; next: string }[];
+}
+
 /**
  * The balancers, all asked at once. @throws RotaError BALANCER_UNREACHABLE, BALANCER_ANSWER,
  * BALANCER_RIGHTS or SERVER_MISSING, naming every balancer that it is true of
@@ -103,6 +111,8 @@ export interface Balancers {
   distrust(places: Place[]): Promise<void>;
   /** Cheap: asks only about these places. */
   watch(places: Place[]): Promise<Activity[]>;
+  /** What old workers still do there: asked after `watch`, which tells of a new worker. */
+  oldWorkers(places: Place[]): Promise<OldWorkers>;
   /** The backends of these places, counted now. */
   capacity(places: Place[]): Promise<Backend[]>;
 }

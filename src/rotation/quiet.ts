@@ -1,7 +1,9 @@
 import type { Clock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
 import { type Seen, notYet, poll, yes } from "../base/poll.ts";
-import type { Activity } from "./ports.ts";
+import { sayDuration } from "../base/duration.ts";
+import { sayPlace } from "./place.ts";
+import type { Activity, OldWorkers } from "./ports.ts";
 import { whileUnanswered } from "./unanswered.ts";
 import type { Trip, World } from "./world.ts";
 
@@ -19,6 +21,7 @@ export async function untilQuiet(trip: Trip, world: World): Promise<void> {
   const { balancers, clock, now, emit } = world;
   const node = trip.node.name;
   const quiet = quietFor(clock);
+  const sayUnseen = sayingUnseen(trip, world);
   await poll({
     what: `the sessions of ${node} to end`,
     every: 25,
@@ -30,7 +33,9 @@ export async function untilQuiet(trip: Trip, world: World): Promise<void> {
         const seen = await balancers.watch(trip.places);
         const forgotten = seen.filter((at) => !at.out);
         if (forgotten.length > 0) await tellAgain(trip, world, forgotten);
-        return quiet(seen);
+        const { active, unseen } = await balancers.oldWorkers(trip.places);
+        sayUnseen(unseen);
+        return quiet(seen, active);
       }),
     onSaw: (saw) => emit({ type: "waiting", node, step: "settle", saw }),
   }).catch((thrown: unknown) => {
@@ -47,21 +52,38 @@ async function tellAgain({ node }: Trip, { balancers, emit }: World, forgotten: 
   await balancers.set(forgotten, "drain");
 }
 
-/** Judges one look after the other: quiet only after a whole window without anything new. */
-export function quietFor(clock: Clock): (seen: Activity[]) => Seen<undefined> {
+/** Once a balancer: that a reload, not longer ago than sessions may take to end, left some that nobody can see. */
+function sayingUnseen({ node, pool }: Trip, { emit }: World): (unseen: OldWorkers["unseen"]) => void {
+  const told = new Set<string>();
+  return (unseen) => {
+    for (const { balancer, age, next } of unseen) {
+      if (age >= pool.drain.within || told.has(balancer)) continue;
+      told.add(balancer);
+      const text = `${balancer} was reloaded or started ${sayDuration(Math.max(1_000, age))} ago: what an old worker still has open to ${node.name} can't be seen. It can with its master's socket (haproxy -S) in the inventory: ${next}`;
+      emit({ type: "notice", node: node.name, text });
+    }
+  };
+}
+
+/**
+ * Judges one look after the other: quiet only after a whole window without anything new, at the current workers
+ * and at those that a reload replaced.
+ */
+export function quietFor(clock: Clock): (seen: Activity[], old?: Activity[]) => Seen<undefined> {
   let since = clock.now();
   let looks = 0;
   let retriedAt = -Infinity;
   let before: Activity[] | undefined;
-  return (seen) => {
+  return (seen, old = []) => {
+    const all = [...seen, ...old];
     const earlier = before;
-    before = seen;
-    if (earlier && seen.some((at, i) => at.retried > (earlier[i]?.retried ?? 0))) retriedAt = clock.now();
-    const busy = seen.some((at) => at.sessions > 0 || at.queued > 0 || !at.out);
-    if (busy || !earlier || changed(earlier, seen)) {
+    before = all;
+    if (earlier && all.some((at, i) => at.retried > retriesBefore(at, earlier[i]))) retriedAt = clock.now();
+    const busy = all.some(isBusy) || seen.some((at) => !at.out);
+    if (busy || !earlier || changed(earlier, all)) {
       since = clock.now();
       looks = 1;
-      return notYet(busy ? sayBusy(seen) : "a quiet moment, watched for a while");
+      return notYet(busy ? sayBusy(seen, old) : "a quiet moment, watched for a while");
     }
     looks += 1;
     if (clock.now() - retriedAt < retryPause) return notYet("a request that is being tried again");
@@ -71,14 +93,32 @@ export function quietFor(clock: Clock): (seen: Activity[]) => Seen<undefined> {
   };
 }
 
+/** Who waits for a node to be empty must ask about old workers too. */
+export const isBusy = ({ sessions, queued }: Activity): boolean => sessions > 0 || queued > 0;
+
+/** A new worker counts from 0. */
+const retriesBefore = (at: Activity, earlier: Activity | undefined): number =>
+  earlier?.process === at.process ? earlier.retried : 0;
+
 const changed = (earlier: Activity[], seen: Activity[]): boolean =>
   seen.some((at, i) => at.total !== earlier[i]?.total || at.process !== earlier[i].process);
 
 const sum = (seen: Activity[], what: "sessions" | "queued"): number =>
   seen.reduce((total, at) => total + at[what], 0);
 
-/** "9 sessions left (lb1: 6, lb2: 3), 2 queued" */
-function sayBusy(seen: Activity[]): string {
+/** "9 sessions left (lb1: 6, lb2: 3), 2 queued"; "lb1/app (old worker 1234): 1 session" */
+const sayBusy = (seen: Activity[], old: Activity[]): string => {
+  const left = old.filter(isBusy);
+  const current = left.length === 0 || seen.some((at) => isBusy(at) || !at.out) ? [sayCurrent(seen)] : [];
+  return [...current, ...left.map(sayOld)].join("; ");
+};
+
+export const sayOld = (at: Activity): string => {
+  const count = at.sessions + at.queued;
+  return `${sayPlace(at)} (old worker ${at.process}): ${count} session${count === 1 ? "" : "s"}`;
+};
+
+function sayCurrent(seen: Activity[]): string {
   const sessions = sum(seen, "sessions");
   const balancers = [...new Set(seen.map((at) => at.balancer))];
   const by = balancers.map(

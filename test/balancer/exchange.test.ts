@@ -4,7 +4,7 @@ import { setImmediate as tick } from "node:timers/promises";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { exchange } from "../../src/balancer/exchange.ts";
-import type { SocketAddress } from "../../src/inventory/fleet.ts";
+import type { DirectAddress } from "../../src/inventory/fleet.ts";
 import { portOf } from "../fakes/app.ts";
 import { type Fault, fakeHaproxy } from "../fakes/haproxy.ts";
 
@@ -101,7 +101,7 @@ test("a balancer that can't be reached says what to look at", async () => {
   const unix = await fakeHaproxy({ backends });
   const tcp = await fakeHaproxy({ backends, kind: "tcp" });
   await Promise.all([unix[Symbol.asyncDispose](), tcp[Symbol.asyncDispose]()]);
-  const ask = (at: SocketAddress) => exchange(at, "show info", 1, within);
+  const ask = (at: DirectAddress) => exchange(at, "show info", 1, within);
   await expect(ask(unix.address)).rejects.toThrow(
     /^there is no socket at \/.*admin\.sock; is HAProxy running, with "stats socket .*admin\.sock level admin"/,
   );
@@ -116,7 +116,7 @@ test("a balancer that can't be reached says what to look at", async () => {
 /** A server that says what the test wants to whoever connects. */
 async function answering(
   say: (socket: net.Socket) => Promise<void>,
-): Promise<AsyncDisposable & { address: SocketAddress }> {
+): Promise<AsyncDisposable & { address: DirectAddress }> {
   const server = net.createServer((socket) => {
     socket.on("error", () => {});
     socket.once("data", () => void say(socket));

@@ -4,7 +4,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import type { SocketAddress } from "../../src/inventory/fleet.ts";
+import type { DirectAddress } from "../../src/inventory/fleet.ts";
 import { portOf } from "./app.ts";
 
 export interface FakeHaproxyOptions {
@@ -80,7 +80,7 @@ export interface FakeServer {
 
 /** An HAProxy's runtime socket: the real protocol on a real socket. */
 export interface FakeHaproxy extends AsyncDisposable {
-  address: SocketAddress;
+  address: DirectAddress;
   level: Level;
   /** The worker's process id. */
   pid: number;

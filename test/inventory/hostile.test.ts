@@ -98,7 +98,7 @@ test("what no URL, socket, variable or host can hold is refused before anything 
   ]);
   expect(faultsIn(withPool("").replace("unix:/run/lb1.sock", '"unix:/run/\\e[2Jlb1"'))).toEqual([
     '2:19 balancers.lb1: "unix:/run/[2Jlb1" is not a socket\'s address; ' +
-      "write unix:/run/haproxy/admin.sock or tcp://10.0.0.2:9999",
+      "write unix:/run/haproxy/admin.sock, tcp://10.0.0.2:9999 or ssh://lb3.example.net/run/haproxy/admin.sock",
   ]);
 });
 

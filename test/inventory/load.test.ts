@@ -187,7 +187,7 @@ describe("a fault of the file is told with its line and column:", () => {
     [
       "a socket that is none",
       withPool("").replace("unix:", ""),
-      '2:19 balancers.lb1: "/run/lb1.sock" is not a socket\'s address; write unix:/run/haproxy/admin.sock or tcp://10.0.0.2:9999',
+      '2:19 balancers.lb1: "/run/lb1.sock" is not a socket\'s address; write unix:/run/haproxy/admin.sock, tcp://10.0.0.2:9999 or ssh://lb3.example.net/run/haproxy/admin.sock',
     ],
     [
       "a socket for two",
@@ -224,6 +224,26 @@ describe("a fault of the file is told with its line and column:", () => {
       "a user that ssh would take for an option",
       withNodes("{ web1: { host: h, ssh: { user: -oProxyCommand=x } } }"),
       '5:44 pools.web.nodes.web1.ssh.user: "-oProxyCommand=x" is not a user\'s name',
+    ],
+    [
+      "one socket in two spellings, through SSH",
+      withPool("").replace(/balancers: .*/, "balancers: { a: ssh://lb/run/x, b: ssh://ada@LB:22/run//x }"),
+      "2:36 balancers.b: is the socket of a too",
+    ],
+    [
+      "one socket in two spellings of an IPv6 address",
+      withPool("").replace(/balancers: .*/, "balancers: { a: 'tcp://[::1]:9', b: 'tcp://[0:0::1]:9' }"),
+      "2:37 balancers.b: is the socket of a too",
+    ],
+    [
+      "a master that is the runtime socket",
+      withPool("").replace(/balancers: .*/, "balancers: { a: { socket: unix:/x, master: unix:/x } }"),
+      "2:44 balancers.a.master: is the socket of a too",
+    ],
+    [
+      "a jump host that is none",
+      `${top}ssh: { jump: a b }\n${withPool("").slice(top.length)}`,
+      '3:14 ssh.jump: "a b" is not an SSH host; write bastion.example.net or ada@bastion.example.net:2222',
     ],
     [
       "a text that no command can be given",

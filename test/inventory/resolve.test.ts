@@ -189,7 +189,7 @@ test("the small example is right", () => {
 test("the large example is right, and says what its comments say", () => {
   const fleet = example("fleet.yml");
   const [jobs, web] = fleet.pools;
-  expect(fleet.pools.map((pool) => balancersOf(fleet, pool).length)).toEqual([1, 2]);
+  expect(fleet.pools.map((pool) => balancersOf(fleet, pool).length)).toEqual([1, 3]);
   expect(jobs).toMatchObject({ name: "jobs", backends: ["jobs"], drain: { within: 600_000 } });
   expect(web?.nodes).toHaveLength(10);
   expect(web?.nodes[1]).toMatchObject({ server: "web-two", ssh: { user: "deploy", port: 2222 } });
@@ -203,3 +203,46 @@ test("the large example is right, and says what its comments say", () => {
     maxFailures: 1,
   });
 });
+
+test("a balancer's sockets may lie behind SSH, and what they leave out is what holds for all hosts", () => {
+  const text = [
+    "fleet: shop",
+    "balancers:",
+    "  lb3: ssh://lb3/run/a.sock",
+    "  lb4: { socket: ssh://root@lb4:2222/run/a.sock, master: unix:/run/m.sock, jump: false }",
+    "ssh: { user: deploy, port: 24, identity: /id, known_hosts: /known, jump: bastion }",
+    "",
+  ].join("\n");
+  const ssh = { identity: "/id", knownHosts: "/known" };
+  const jump = { user: "deploy", host: "bastion", port: 22 };
+  expect(fleetOf(`${text}${nodesAt("{ web1: h }")}`).balancers).toEqual([
+    {
+      name: "lb3",
+      socket: {
+        kind: "ssh",
+        host: "lb3",
+        path: "/run/a.sock",
+        ssh: { ...ssh, user: "deploy", port: 24, jump },
+      },
+    },
+    {
+      name: "lb4",
+      socket: { kind: "ssh", host: "lb4", path: "/run/a.sock", ssh: { ...ssh, user: "root", port: 2_222 } },
+      master: { kind: "unix", path: "/run/m.sock" },
+    },
+  ]);
+});
+
+test("a node goes through its own jump host, or through none; nobody jumps over himself", () => {
+  const nodes =
+    "{ a: h, b: { host: h2, ssh: { jump: 'ada@[fd00::1]:23' } }, c: { host: h3, ssh: { jump: false } }, d: bastion }";
+  const text = `${top}ssh: { user: deploy, jump: bastion }\n${nodesAt(nodes)}`;
+  expect(nodesOf(text).map(({ ssh }) => ssh.jump)).toEqual([
+    { user: "deploy", host: "bastion", port: 22 },
+    { user: "ada", host: "fd00::1", port: 23 },
+    undefined,
+    undefined,
+  ]);
+});
+
+const nodesAt = (nodes: string): string => `pools:\n  web:\n    nodes: ${nodes}\n${rest}`;

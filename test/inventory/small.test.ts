@@ -63,6 +63,12 @@ describe("sockets and hosts", () => {
     ["tcp://10.0.0.2:9999", { kind: "tcp", host: "10.0.0.2", port: 9999 }],
     ["tcp://lb1.example.net:1", { kind: "tcp", host: "lb1.example.net", port: 1 }],
     ["tcp://[fd00::2]:65535", { kind: "tcp", host: "fd00::2", port: 65_535 }],
+    [
+      "ssh://lb3/run/a b.sock",
+      { kind: "ssh", user: undefined, host: "lb3", port: undefined, path: "/run/a b.sock" },
+    ],
+    ["ssh://a@b@lb3:2222/x", { kind: "ssh", user: "a@b", host: "lb3", port: 2_222, path: "/x" }],
+    ["ssh://ada@[fd00::2]:22/x", { kind: "ssh", user: "ada", host: "fd00::2", port: 22, path: "/x" }],
   ])("%s is a socket's address", (text, socket) => {
     expect(parseSocket(text)).toEqual(socket);
   });
@@ -86,6 +92,17 @@ describe("sockets and hosts", () => {
     "tcp://lb1 :9999",
     "tcp://lb1:9999\n",
     "http://lb1:8404/stats",
+    "ssh://lb3",
+    "ssh://lb3/",
+    "ssh:///run/haproxy.sock",
+    "ssh://lb3:0/x",
+    "ssh://lb3:/x",
+    "ssh://fd00::2/x",
+    "ssh://@lb3/x",
+    "ssh://-oProxyCommand=x/y",
+    "ssh://$(a)@lb3/x",
+    "ssh://lb3/a\nb",
+    `ssh://lb3/${"a".repeat(107)}`,
   ])("%j is none", (text) => {
     expect(parseSocket(text)).toBeUndefined();
   });

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { stringify } from "yaml";
 import type { LabBalancer } from "./balancer.ts";
+import type { Gate } from "./gate.ts";
 import type { LabNode } from "./node.ts";
 
 /** A part of an inventory, to be laid over the lab's own. A key that is given as undefined goes. */
@@ -10,6 +11,9 @@ export type Overrides = { [key: string]: unknown };
 export interface Site {
   folder: string;
   balancers: LabBalancer[];
+  /** What each balancer is reached through, if anything. */
+  gates: Gate[];
+  jump: Gate | undefined;
   nodes: LabNode[];
   identity: string;
   knownHosts: string;
@@ -30,9 +34,14 @@ export async function writeInventory(
 const inventoryOf = (site: Site): Overrides => ({
   fleet: "lab",
   balancers: Object.fromEntries(
-    site.balancers.map((balancer, at) => [balancer.name, addressOf(balancer, at)]),
+    site.balancers.map((balancer, at) => [balancer.name, entryOfBalancer(balancer, at, site.gates[at])]),
   ),
-  ssh: { user: userInfo().username, identity: site.identity, known_hosts: site.knownHosts },
+  ssh: {
+    user: userInfo().username,
+    identity: site.identity,
+    known_hosts: site.knownHosts,
+    ...(site.jump ? { jump: `${site.jump.host}:${site.jump.port}` } : {}),
+  },
   pools: {
     web: {
       nodes: Object.fromEntries(site.nodes.map((node) => [node.name, entryOf(node)])),
@@ -50,8 +59,18 @@ const inventoryOf = (site: Site): Overrides => ({
 });
 
 /** Every second one by TCP, so that both ways are used. */
-const addressOf = ({ adminSocket, tcp }: LabBalancer, at: number): string =>
-  at % 2 === 0 ? `unix:${adminSocket}` : `tcp://${tcp.host}:${tcp.port}`;
+function entryOfBalancer(
+  { adminSocket, masterSocket, tcp }: LabBalancer,
+  at: number,
+  gate: Gate | undefined,
+): Overrides {
+  if (gate) {
+    const through = `ssh://${gate.host}:${gate.port}`;
+    return { socket: `${through}${adminSocket}`, master: `${through}${masterSocket}` };
+  }
+  const socket = at % 2 === 0 ? `unix:${adminSocket}` : `tcp://${tcp.host}:${tcp.port}`;
+  return { socket, master: `unix:${masterSocket}` };
+}
 
 const entryOf = ({ host, sshPort, pidFile }: LabNode): Overrides => ({
   host,

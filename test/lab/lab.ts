@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { freePorts, loopbackPrefix } from "./addresses.ts";
 import { startBalancer, type LabBalancer } from "./balancer.ts";
 import { writeInventory, type Overrides, type Site } from "./inventory.ts";
+import { startGate, type Gate } from "./gate.ts";
 import { startNode, type LabNode, type NodeOptions } from "./node.ts";
 import { processesIn, type Processes } from "./processes.ts";
 import { knownHostsLine, makeKey } from "./ssh-keys.ts";
@@ -25,6 +26,8 @@ export interface LabOptions {
   /** What runs at first. */
   release?: string;
   haproxyBinary?: string;
+  /** Balancers are reached through an sshd of their own; "jump": they and the nodes through one more before that. */
+  through?: "ssh" | "jump";
   /** More lines for every backend section, more words for every server line. */
   backendLines?: string[];
   serverOptions?: string;
@@ -101,7 +104,14 @@ async function startSite(folder: string, processes: Processes, options: LabOptio
     }),
   );
   await allOf(balancers.map(untilChecked));
-  return { folder, balancers, nodes, identity, knownHosts: await writeKnownHosts(folder, nodes) };
+  const gateAt = (name: string, address: string): Promise<Gate> =>
+    startGate({ name, address, folder, identity, processes });
+  const gates = options.through
+    ? await allOf(balancers.map(({ name, tcp }) => gateAt(`${name}-ssh`, tcp.host)))
+    : [];
+  const jump = options.through === "jump" ? await gateAt("jump", `${prefix}.250`) : undefined;
+  const knownHosts = await writeKnownHosts(folder, nodes, [...gates, ...(jump ? [jump] : [])]);
+  return { folder, balancers, gates, jump, nodes, identity, knownHosts };
 }
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1);
@@ -126,14 +136,14 @@ async function placesOf(
 }
 
 /** Every second name is hashed, as Debian's ssh does it, so that both kinds are read. */
-async function writeKnownHosts(folder: string, nodes: LabNode[]): Promise<string> {
+async function writeKnownHosts(folder: string, nodes: LabNode[], gates: Gate[]): Promise<string> {
   const lines = await Promise.all(
     nodes.map(({ host, sshPort, hostKey }, at) =>
       knownHostsLine({ host, port: sshPort, hashed: at % 2 === 1 }, hostKey),
     ),
   );
   const path = join(folder, "known_hosts");
-  await writeFile(path, `${lines.join("\n")}\n`);
+  await writeFile(path, `${[...lines, ...gates.map(({ known }) => known)].join("\n")}\n`);
   return path;
 }
 

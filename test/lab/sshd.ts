@@ -27,6 +27,10 @@ export interface SshdOptions {
   /** The public key that may log in. */
   authorizedKey: string;
   processes: Processes;
+  /** More lines of sshd_config. */
+  more?: string[];
+  /** Root may read and write everything; this one is stopped by a file's mode like anybody else. */
+  asAnybody?: boolean;
 }
 
 export async function startSshd(options: SshdOptions): Promise<Sshd> {
@@ -34,10 +38,13 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
   if (userInfo().uid === 0) await mkdir("/run/sshd", { recursive: true, mode: 0o755 }); // root's sshd insists
   const [configFile, log] = [join(folder, "sshd_config"), join(folder, "sshd.log")];
   await writeFile(configFile, sshdConfig(options));
+  const withoutRights = ["--bounding-set=-dac_override,-dac_read_search", "/usr/sbin/sshd"];
+  const [program, args] =
+    options.asAnybody && userInfo().uid === 0 ? ["/usr/bin/setpriv", withoutRights] : ["/usr/sbin/sshd", []];
   const sshd: Sshd = {
     pid: 0,
     async start() {
-      sshd.pid = await processes.start("/usr/sbin/sshd", ["-D", "-e", "-f", configFile], log);
+      sshd.pid = await processes.start(program, [...args, "-D", "-e", "-f", configFile], log);
       await waitFor("sshd to listen", 10_000, async () => {
         if (!runs(sshd.pid)) throw new Error(`sshd has ended:\n${await readFile(log, "utf8")}`);
         return (await listens(options)) ? yes(undefined) : notYet(`it does not, see ${log}`);
@@ -54,7 +61,15 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
   return sshd;
 }
 
-const sshdConfig = ({ address, port, folder, hostKey, authorizedKey, processes }: SshdOptions): string => `
+const sshdConfig = ({
+  address,
+  port,
+  folder,
+  hostKey,
+  authorizedKey,
+  processes,
+  more = [],
+}: SshdOptions): string => `
 ListenAddress ${address}:${port}
 HostKey ${hostKey}
 AuthorizedKeysFile ${authorizedKey}
@@ -67,6 +82,7 @@ PidFile ${folder}/sshd.pid
 PrintMotd no
 # All nodes share one user. HOME keeps the start files of that user out of it.
 SetEnv NODE_HOME=${folder} HOME=${folder} ROTA_LAB=${processes.mark.ROTA_LAB}
+${more.join("\n")}
 `;
 
 async function listens({ port, address }: SshdOptions): Promise<boolean> {

@@ -203,3 +203,26 @@ test.concurrent("a balancer that takes no drain is not waited for: the node goes
   await using journal = await site.journal();
   expect(await journal.absences("fake")).toEqual(new Map());
 });
+
+test("requests of a worker that a reload replaced are waited for, and named; a new one there starts the wait anew", () => {
+  const clock = handClock();
+  const quiet = quietFor(clock);
+  const old = { ...idle, process: 9 };
+  expect(quiet([idle], [{ ...old, sessions: 1 }])).toMatchObject({
+    saw: "lb1/app/web1 (old worker 9): 1 session",
+  });
+  clock.pass(1_000);
+  expect(quiet([{ ...idle, sessions: 2 }], [{ ...old, sessions: 1, queued: 1 }])).toMatchObject({
+    saw: "2 sessions left (lb1: 2); lb1/app/web1 (old worker 9): 2 sessions",
+  });
+  const looks = [[old], [old], [{ ...old, total: 8 }], [], [], []].map((left) => {
+    clock.pass(125);
+    return quiet([idle], left).done;
+  });
+  expect(looks).toEqual([no, true, no, no, true, true]);
+});
+
+test("a retry that a new worker counts is one, however many the one before had counted", () => {
+  const retried = [{ retried: 7 }, { process: 2, retried: 1 }, ...times(4, { process: 2, retried: 1 })];
+  expect(lookAt(retried, 200)).toEqual([no, no, no, no, no, no]);
+});

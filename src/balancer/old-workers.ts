@@ -1,0 +1,121 @@
+import { RotaError } from "../base/errors.ts";
+import type { Balancer } from "../inventory/fleet.ts";
+import type { Activity, OldWorkers, Place } from "../rotation/ports.ts";
+import { AnswerError, type Info, type ServerState } from "./answers.ts";
+import { intoLines, unreachable } from "./asking.ts";
+import { showServer, showServersState } from "./commands.ts";
+import { type Deadlines, NoAnswer, sayAddress } from "./exchange.ts";
+import { showProc, toWorker } from "./master.ts";
+import { runtimeOn } from "./runtime.ts";
+import type { Ways } from "./ways.ts";
+
+/** What one balancer's old workers do, or that nobody can tell. */
+export interface Reloads {
+  active: Activity[];
+  unseen: OldWorkers["unseen"][number] | undefined;
+}
+
+/**
+ * The workers that a reload replaced, asked through the master's socket. There is none that we don't know of while
+ * the current worker is the same: the master is asked when that changed, and old workers only while they live.
+ */
+export function oldWorkers(
+  balancer: Balancer,
+  ways: Ways,
+  within?: Deadlines,
+): { at(places: Place[], current: Info): Promise<Reloads> } {
+  const { name, master } = balancer;
+  if (!master) return { at: async (_, current) => ({ active: [], unseen: unseenAt(balancer, current) }) };
+  const { ask } = runtimeOn(ways, name, master, within);
+  let since: number | undefined;
+  /** By process. A worker's servers never change once it is old. */
+  let old = new Map<number, ServerState[] | undefined>();
+
+  async function list(current: number): Promise<void> {
+    const [workers] = await ask(showProc());
+    if (!workers.includes(current)) throw notItsMaster(balancer, current);
+    old = new Map(workers.filter((pid) => pid !== current).map((pid) => [pid, old.get(pid)]));
+    since = current;
+  }
+
+  async function activityIn(pid: number, places: Place[]): Promise<Activity[]> {
+    const servers = old.get(pid) ?? (await ask(toWorker(pid, showServersState())))[0];
+    old.set(pid, servers);
+    // Its configuration may have been another: what it doesn't have, it sends nothing to.
+    const mine = servers.filter((state) => places.some((place) => isAt(state, place)));
+    const lines = intoLines(mine.map((at) => [toWorker(pid, showServer(at.backendId, at.serverId))]));
+    const rows = [];
+    for (const line of lines) rows.push(...(await ask(...line.flat())).flat());
+    if (rows.length !== mine.length || !rows.every((row, i) => isAt(row, mine[i])))
+      throw new RotaError("BALANCER_ANSWER", {
+        problem: `${name}: its old worker ${pid} does not know its own servers`,
+      });
+    return rows.map((row) => ({ ...row, balancer: name, process: pid, out: true }));
+  }
+
+  /** One that ended while it was asked has nothing left. */
+  async function activityOrNone(pid: number, places: Place[], current: number): Promise<Activity[]> {
+    try {
+      return await activityIn(pid, places);
+    } catch (thrown) {
+      await list(current);
+      if (!old.has(pid)) return [];
+      throw thrown;
+    }
+  }
+
+  return {
+    async at(places, { pid: current }) {
+      try {
+        if (since !== current) await list(current);
+        const active = [];
+        for (const pid of old.keys()) active.push(...(await activityOrNone(pid, places, current)));
+        return { active, unseen: undefined };
+      } catch (thrown) {
+        throw named(balancer, master, thrown);
+      }
+    },
+  };
+}
+
+const isAt = (one: Pick<Place, "backend" | "server">, at: Pick<Place, "backend" | "server"> | undefined) =>
+  one.backend === at?.backend && one.server === at.server;
+
+const masterSocket = "HAProxy's master socket (haproxy -W -S …)";
+
+function named({ name }: Balancer, at: NonNullable<Balancer["master"]>, thrown: unknown): unknown {
+  if (thrown instanceof NoAnswer) {
+    const { next, cause } = thrown;
+    const why = thrown.message.replace(/; is HAProxy running, with "stats socket .*$/, "");
+    return unreachable(`${name}: its master`, at, new NoAnswer(why, { next, cause }), masterSocket);
+  }
+  if (!(thrown instanceof AnswerError)) return thrown;
+  return new RotaError("BALANCER_ANSWER", {
+    problem: `${name}: ${sayAddress(at)} does not answer as a master: ${thrown.message}`,
+    next: `see that balancers.${name}.master is ${masterSocket}, not a "stats socket"`,
+    cause: thrown,
+  });
+}
+
+/** Also true for a moment while a reload goes on: so it is asked again where that is possible. */
+const notItsMaster = ({ name }: Balancer, current: number): RotaError =>
+  new RotaError("BALANCER_UNREACHABLE", {
+    problem: `${name}: its master does not know the worker ${current} that answers at its runtime socket`,
+    next: `see that balancers.${name}.master is the socket of the same HAProxy`,
+  });
+
+/** Where Debian's haproxy.service puts it. */
+const usualMaster = "/run/haproxy-master.sock";
+
+function unseenAt({ name, socket }: Balancer, { uptime }: Info): Reloads["unseen"] {
+  if (uptime === undefined) return undefined;
+  const { prefix, address } =
+    socket.kind === "ssh"
+      ? { prefix: sayAddress({ ...socket, path: "" }), address: sayAddress(socket) }
+      : { prefix: "unix:", address: socket.kind === "unix" ? `unix:${socket.path}` : sayAddress(socket) };
+  return {
+    balancer: name,
+    age: uptime * 1_000,
+    next: `balancers: { ${name}: { socket: "${address}", master: "${prefix}${usualMaster}" } }`,
+  };
+}

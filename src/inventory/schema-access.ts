@@ -1,0 +1,81 @@
+/** How balancers and hosts are reached, as an inventory says it. */
+import * as z from "zod";
+import { shown } from "./names.ts";
+import { filled, port } from "./schema-parts.ts";
+import { parseSocket, parseSshHost, userPattern } from "./socket.ts";
+
+const socket = z
+  .string()
+  .refine((text) => parseSocket(text) !== undefined, {
+    error: ({ input }) =>
+      `${shown(input)} is not a socket's address; write unix:/run/haproxy/admin.sock, tcp://10.0.0.2:9999 or ssh://lb3.example.net/run/haproxy/admin.sock`,
+  })
+  .meta({
+    pattern: "^(unix:/|tcp://|ssh://)",
+    examples: [
+      "unix:/run/haproxy/admin.sock",
+      "tcp://10.0.0.2:9999",
+      "ssh://deploy@lb3.example.net/run/haproxy/admin.sock",
+    ],
+  });
+
+const identity = filled.describe(
+  "A private key file. A relative path starts at this file's folder. Absent: the agent at $SSH_AUTH_SOCK.",
+);
+const knownHosts = filled.describe("The known_hosts file. A host whose key is not in it is not talked to.");
+
+const user = z.string().regex(userPattern, {
+  error: ({ input }) => `${shown(input)} is not a user's name`,
+});
+
+const jump = z
+  .string()
+  .refine((text) => parseSshHost(text) !== undefined, {
+    error: ({ input }) =>
+      `${shown(input)} is not an SSH host; write bastion.example.net or ada@bastion.example.net:2222`,
+  })
+  .meta({ examples: ["bastion.example.net"] });
+
+const ownJump = z
+  .union([jump, z.literal(false)], { error: "write bastion.example.net, or false for no jump host" })
+  .optional()
+  .describe("Another host to go through, or false for none.");
+
+export const balancer = z.union(
+  [
+    socket,
+    z.strictObject({
+      socket: socket.describe("The runtime socket."),
+      master: socket
+        .optional()
+        .describe(
+          "The socket of HAProxy's master process (haproxy -W -S …). With it, requests that old workers still have after a reload are waited for.",
+        ),
+      jump: ownJump,
+    }),
+  ],
+  {
+    error:
+      "has no socket; write unix:/run/haproxy/admin.sock, or { socket: unix:/run/haproxy/admin.sock, master: unix:/run/haproxy-master.sock }",
+  },
+);
+
+export const ssh = z.strictObject({
+  user: user.optional().describe("Who to log in as. Absent: the user who runs rota."),
+  port: port.default(22).describe("The port of sshd."),
+  identity: identity.optional(),
+  known_hosts: knownHosts.default("~/.ssh/known_hosts"),
+  jump: jump
+    .optional()
+    .describe(
+      "A host to go through, [user@]host[:port]: logged in to with the same key, its own host key looked up in the same known_hosts.",
+    ),
+});
+
+export const nodeSsh = z.strictObject({
+  user: user.optional().describe("Who to log in as."),
+  port: port.optional().describe("The port of sshd."),
+  identity: identity.optional(),
+  known_hosts: knownHosts.optional(),
+  jump: ownJump,
+});

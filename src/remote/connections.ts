@@ -1,0 +1,75 @@
+import type { SshHost } from "../inventory/fleet.ts";
+import { connect, type Connection, type Keepalive } from "./connect.ts";
+import { streamThrough, throughJump } from "./jump.ts";
+
+export interface SshOptions<Host extends SshHost = SshHost> {
+  /** Milliseconds that a host's connection may take, and as much for that of its jump host. */
+  connectWithin: (host: Host) => number;
+  /** The path of the agent's socket; $SSH_AUTH_SOCK unless given. */
+  agent?: string | undefined;
+  /** 5 s and 3 unless given. */
+  keepalive?: Keepalive | undefined;
+}
+
+/**
+ * One connection a host, known by its name and address; one that died is forgotten, so that who comes next makes a new
+ * one. Hosts with the same jump host share the connection to that. Disposal ends all of them at once and for good.
+ */
+export interface Connections<Host extends SshHost = SshHost> extends AsyncDisposable {
+  /** @throws RotaError HOST_UNREACHABLE, HOST_KEY; INTERRUPTED once it is closed */
+  to(host: Host): Promise<Connection>;
+  close(host: Host): void;
+}
+
+interface Line {
+  connected: Promise<Connection>;
+  stop: AbortController;
+}
+
+export function sshConnections<Host extends SshHost>(options: SshOptions<Host>): Connections<Host> {
+  const { connectWithin, agent = process.env["SSH_AUTH_SOCK"], keepalive } = options;
+  const lines = new Map<string, Line>();
+  let disposed = false;
+
+  const lineTo = (key: string, host: SshHost, within: number): Line =>
+    lines.get(key) ?? dial(key, host, within);
+
+  function dial(key: string, host: SshHost, within: number): Line {
+    const stop = new AbortController();
+    if (disposed) stop.abort();
+    const { jump } = host.ssh;
+    const through = jump && (() => way(host, throughJump(host.ssh, jump), within));
+    const line = {
+      stop,
+      connected: connect(host, { within, signal: stop.signal, agent, keepalive, through }),
+    };
+    const forget = (): void => {
+      if (lines.get(key) === line) lines.delete(key);
+    };
+    line.connected.then((connection) => connection.ended).then(forget, forget);
+    lines.set(key, line);
+    return line;
+  }
+
+  const way = (host: SshHost, jump: SshHost, within: number) => {
+    // Who shares a jump host must also agree on the key to show it, and on the one that it must show.
+    const key = `${keyOf(jump)} ${JSON.stringify([jump.ssh.identity, jump.ssh.knownHosts])}`;
+    return streamThrough(() => lineTo(key, jump, within).connected, { jump, host, within });
+  };
+
+  return {
+    to: (host) => lineTo(keyOf(host), host, connectWithin(host)).connected,
+    close(host) {
+      lines.get(keyOf(host))?.stop.abort();
+      lines.delete(keyOf(host));
+    },
+    async [Symbol.asyncDispose]() {
+      disposed = true;
+      const open = [...lines.values()];
+      for (const { stop } of open) stop.abort();
+      await Promise.allSettled(open.map(async ({ connected }) => (await connected).ended));
+    },
+  };
+}
+
+const keyOf = ({ name, host, ssh }: SshHost): string => JSON.stringify([name, ssh.user, host, ssh.port]);
