@@ -1,6 +1,6 @@
 /** Asks one balancer of the inventory. Every error names it. */
 import { RotaError } from "../base/errors.ts";
-import type { Balancer, SocketAddress } from "../inventory/fleet.ts";
+import type { SocketAddress, SocketBalancer } from "../inventory/fleet.ts";
 import { AnswerError, type Info } from "./answers.ts";
 import { type Command, showInfo } from "./commands.ts";
 import { type Deadlines, NoAnswer, longestLine, sayAddress } from "./exchange.ts";
@@ -26,7 +26,7 @@ export interface Asking {
 /** Just after a reload the old worker may still take a connection: measured, 14 of 65,000 in 22 reloads. */
 const tries = 4;
 
-export function askBalancer({ name, socket }: Balancer, within?: Deadlines): Asking {
+export function askBalancer({ name, socket }: SocketBalancer, within?: Deadlines): Asking {
   const runtime = openRuntime(socket, within);
 
   async function ask<const G extends Group>(...group: G): Promise<Answered<G>> {

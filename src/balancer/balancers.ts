@@ -1,16 +1,22 @@
 import { RotaError, messageOf } from "../base/errors.ts";
-import type { Balancer } from "../inventory/fleet.ts";
+import type { Balancer, SocketBalancer } from "../inventory/fleet.ts";
 import type { AdminState, Balancers, Place, Survey } from "../rotation/ports.ts";
 import type { Deadlines } from "./exchange.ts";
 import { type BalancerSite, balancerSite } from "./site.ts";
+import { statsPageSite } from "./stats-page.ts";
 
 /**
  * The balancers of an inventory at their runtime sockets: all asked at once, one question at a time each.
  *
  * @param within milliseconds to connect and to answer
+ * @param onlyRead names of those by which no node leaves: any level of socket will do there
  */
-export function haproxies(list: Balancer[], within?: Deadlines): Balancers {
-  const sites = new Map(list.map((balancer) => [balancer.name, balancerSite(balancer, within)]));
+export function haproxies(
+  list: Balancer[],
+  within?: Deadlines,
+  onlyRead: ReadonlySet<string> = new Set(),
+): Balancers {
+  const sites = new Map(list.map((balancer) => [balancer.name, siteOf(balancer, within)]));
 
   /** Hands each balancer the places that are its own. */
   async function each<T>(
@@ -38,7 +44,9 @@ export function haproxies(list: Balancer[], within?: Deadlines): Balancers {
   return {
     async survey(needs) {
       const views = await Promise.all(
-        [...sites].map(([balancer, site]) => site.survey(needs).catch(unread(balancer))),
+        [...sites].map(([balancer, site]) =>
+          site.survey(onlyRead.has(balancer) ? "read" : needs).catch(unread(balancer)),
+        ),
       );
       return {
         entries: views.flatMap((view) => view.entries),
@@ -53,6 +61,11 @@ export function haproxies(list: Balancer[], within?: Deadlines): Balancers {
     capacity: (places) => each(places, (site, mine) => site.capacity(mine)),
   };
 }
+
+const siteOf = (balancer: Balancer, within?: Deadlines): BalancerSite =>
+  hasSocket(balancer) ? balancerSite(balancer, within) : statsPageSite(balancer, within);
+
+const hasSocket = (balancer: Balancer): balancer is SocketBalancer => balancer.socket.kind !== "http";
 
 /** One answer for each place, in the order in which they were asked about. */
 const inOrderOf = <T extends Place>(places: Place[], answers: T[]): T[] =>

@@ -1,5 +1,5 @@
 import { RotaError } from "../base/errors.ts";
-import type { Balancer } from "../inventory/fleet.ts";
+import type { SocketBalancer } from "../inventory/fleet.ts";
 import type { Activity, AdminState, Backend, Entry, Place, Survey } from "../rotation/ports.ts";
 import type { BackendRow, ServerRow, ServerState } from "./answers.ts";
 import { askBalancer } from "./asking.ts";
@@ -26,7 +26,7 @@ export interface BalancerSite {
   capacity(places: Place[]): Promise<Backend[]>;
 }
 
-export function balancerSite(balancer: Balancer, within?: Deadlines): BalancerSite {
+export function balancerSite(balancer: SocketBalancer, within?: Deadlines): BalancerSite {
   const { name } = balancer;
   const { ask, askAll, noRights } = askBalancer(balancer, within);
 

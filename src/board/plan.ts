@@ -1,6 +1,7 @@
 /** A plan as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
 import type { Batch } from "../rotation/batches.ts";
+import type { Pool } from "../inventory/fleet.ts";
 import { type Plan, type PoolPlan, tripsOf } from "../rotation/plan.ts";
 import { type Trip, nameOf } from "../rotation/world.ts";
 import { columns, count } from "./width.ts";
@@ -28,6 +29,7 @@ function poolLines({ pool, batches }: PoolPlan): string[] {
     `${pool.name}: ${trips.length} of ${count(pool.nodes.length, "node")} ${inBatches}`,
     ...indent(columns(rows)),
     ...indent(trips.flatMap(sayNote)),
+    ...indent(sayWay(pool)),
   ];
 }
 
@@ -40,6 +42,15 @@ function sayCapacity({ capacity }: Batch): string {
     (b) => `${b.balancer}/${b.backend} ${b.serving} of ${b.servers} (least ${b.least})`,
   );
   return `serving meanwhile: ${each.join(", ")}`;
+}
+
+function sayWay({ statusPage, balancers }: Pool): string[] {
+  if (!statusPage) return [];
+  const uncounted =
+    balancers.length === 0
+      ? "; no balancer can be asked: min_serving is not counted, only the batch is kept to, and each wait lasts as long as HAProxy's checks may take"
+      : "";
+  return [`leaves by its status page${uncounted}`];
 }
 
 const sayNote = ({ node, note }: Trip): string[] => (note === undefined ? [] : [`${node.name} ${note}`]);

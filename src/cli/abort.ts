@@ -38,6 +38,10 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
 
   const balancers = haproxies(fleet.balancers);
   const known = new Set(fleet.balancers.map(({ name }) => name));
+  // There the page keeps the node out, and no balancer may be told anything.
+  const byPage = new Set(
+    fleet.pools.filter((p) => p.statusPage).flatMap((p) => p.nodes.map(({ name }) => name)),
+  );
   for (const absence of out) {
     const hold = {
       ...absence,
@@ -46,6 +50,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
       reason: args.reason ?? `run ${run.run} was aborted`,
     } as const;
     await lease.journal.takenOut(fleet.name, hold);
+    if (byPage.has(absence.node)) continue;
     const places = absence.found.filter(({ balancer }) => known.has(balancer));
     const serving = (await balancers.look(places)).filter((entry) => !entry.outBecause);
     await lease.mustHold();

@@ -33,7 +33,10 @@ export function openSite({ inventory, nodes: words }: SiteArgs, io: Io): Site {
   const nodes = selectNodes(fleet, words);
   const pools = fleet.pools.filter((pool) => pool.nodes.some((node) => nodes.includes(node)));
   const concerned = new Set(pools.flatMap((pool) => balancersOf(fleet, pool)));
-  return { fleet, nodes, balancers: haproxies([...concerned]) };
+  // Where nodes leave by their own page, a balancer is only read.
+  const told = new Set(pools.filter((pool) => !pool.statusPage).flatMap((pool) => pool.balancers));
+  const onlyRead = new Set([...concerned].map(({ name }) => name).filter((name) => !told.has(name)));
+  return { fleet, nodes, balancers: haproxies([...concerned], undefined, onlyRead) };
 }
 
 /** Who does this, for the journal and for the next person: user, host, and the CI job where there is one. */

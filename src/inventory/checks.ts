@@ -6,17 +6,19 @@ import { normalize } from "node:path";
 import { checkNodes } from "./check-nodes.ts";
 import { checkPlaceholders } from "./check-placeholders.ts";
 import type { Draft, Entry } from "./draft.ts";
-import type { SocketAddress } from "./fleet.ts";
+import { checkWays } from "./check-ways.ts";
+import type { Balancer } from "./fleet.ts";
 import { badName, badVariable, cut, namePattern, variablePattern } from "./names.ts";
 import { nearest } from "./near.ts";
 import type { Finding, Path } from "./problems.ts";
-import { parseSocket } from "./socket.ts";
+import { parseAddress } from "./socket.ts";
 
 export const checks = (draft: Draft): Finding[] => [
   ...checkNames(draft.entries(["balancers"])),
   ...checkSockets(draft.entries(["balancers"])),
   ...checkNames(draft.entries(["pools"])),
   ...draft.entries(["pools"]).flatMap((pool) => checkPool(draft, pool)),
+  ...checkWays(draft),
   ...checkNodes(draft),
 ];
 
@@ -43,26 +45,31 @@ const checkVariables = (entries: Entry[]): Finding[] =>
 function checkSockets(entries: Entry[]): Finding[] {
   const first = new Map<string, string>();
   return entries.flatMap(({ key, value, path }): Finding[] => {
-    const socket = typeof value === "string" ? parseSocket(value) : undefined;
+    const socket = typeof value === "string" ? parseAddress(value) : undefined;
     if (!socket) return []; // told by the schema
     const other = first.get(sameFor(socket));
-    if (other !== undefined) return [{ path, on: "value", text: `is the socket of ${other} too` }];
+    if (other !== undefined)
+      return [
+        { path, on: "value", text: `is the ${socket.kind === "http" ? "page" : "socket"} of ${other} too` },
+      ];
     first.set(sameFor(socket), key);
     return [];
   });
 }
 
 /** The same for every way to write one socket. */
-const sameFor = (socket: SocketAddress): string =>
-  socket.kind === "unix" ? normalize(socket.path) : `${socket.host.toLowerCase()} ${socket.port}`;
+function sameFor(socket: Balancer["socket"]): string {
+  if (socket.kind === "http") return new URL(socket.url).href;
+  return socket.kind === "unix" ? normalize(socket.path) : `${socket.host.toLowerCase()} ${socket.port}`;
+}
 
 /** Of one list; each costs a search for what was meant. */
 const mostTold = 10;
 
 function checkBalancers(draft: Draft, path: Path): Finding[] {
   const known = new Set(draft.entries(["balancers"]).map(({ key }) => key));
-  // Without any balancer, that is the fault to mend.
-  if (known.size === 0) return [];
+  // Where it is empty, that is the fault to mend.
+  if (known.size === 0 && draft.at(["balancers"]) !== undefined) return [];
   const named = draft.at(path);
   if (!Array.isArray(named)) return [];
   const strangers = named
@@ -72,7 +79,7 @@ function checkBalancers(draft: Draft, path: Path): Finding[] {
     );
   return strangers.slice(0, mostTold).map(({ name, i }): Finding => {
     const meant = nearest(name, known);
-    const hint = meant ? `did you mean "${meant}"?` : `this file has ${[...known].join(", ")}`;
+    const hint = meant ? `did you mean "${meant}"?` : `this file has ${[...known].join(", ") || "none"}`;
     return { path: [...path, i], on: "value", text: `unknown balancer "${cut(name)}"; ${hint}` };
   });
 }

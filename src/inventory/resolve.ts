@@ -1,13 +1,13 @@
 /** An inventory whose shape is right → the fleet, nothing left to be looked up. */
 import { dirname, join, resolve as absolute } from "node:path";
 import { parseDuration } from "../base/duration.ts";
-import type { Balancer, Fleet, Node, Pool, Share, Ssh, Variable } from "./fleet.ts";
+import type { Balancer, Check, Fleet, Node, Pool, Share, Ssh, StatusPage, Variable } from "./fleet.ts";
 import type { Here } from "./here.ts";
 import type { Positions } from "./positions.ts";
 import type { Path } from "./problems.ts";
 import { expand } from "./ranges.ts";
 import type { Inventory, RawNode, RawNodeSsh, RawPool, RawVars } from "./schema.ts";
-import { parseSocket } from "./socket.ts";
+import { parseAddress } from "./socket.ts";
 
 export interface Setting {
   /** The inventory's path, as the person gave it. */
@@ -20,7 +20,7 @@ export function resolve(inventory: Inventory, setting: Setting): Fleet {
   const { positions, file } = setting;
   const balancers = positions
     .keysAt(["balancers"])
-    .flatMap((name) => balancer(name, inventory.balancers[name]));
+    .flatMap((name) => balancer(name, inventory.balancers?.[name]));
   const ssh = { ...inventory.ssh, user: inventory.ssh.user ?? setting.here.user };
   const pools = positions.keysAt(["pools"]).flatMap((name) => {
     const raw = inventory.pools[name];
@@ -35,7 +35,7 @@ interface Surroundings extends Setting {
 }
 
 function balancer(name: string, address = ""): Balancer[] {
-  const socket = parseSocket(address);
+  const socket = parseAddress(address);
   return socket ? [{ name, socket }] : [];
 }
 
@@ -48,9 +48,10 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     nodes: nodesOf(name, raw, around),
     needs: raw.needs,
     drain: { within: milliseconds(drain.within) },
+    statusPage: raw.status_page && statusPage(raw.status_page),
     upgrade: typeof raw.upgrade === "string" ? { run: raw.upgrade, repeat: "ask" } : raw.upgrade,
     restart: { via: restart.via, run: restart.run, pidfile: restart.proof?.pidfile },
-    check: { ...check, body: check.body, within: milliseconds(check.within) },
+    check: checkOf(check),
     ready: raw.ready,
     rollout: {
       batch: share(rollout.batch),
@@ -65,6 +66,24 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     },
   };
 }
+
+const checkOf = ({ while_out: whileOut, ...check }: RawPool["check"]): Check => ({
+  ...check,
+  body: check.body,
+  within: milliseconds(check.within),
+  whileOut,
+});
+
+const statusPage = (raw: NonNullable<RawPool["status_page"]>): StatusPage => ({
+  out: typeof raw.out === "string" ? { run: raw.out } : raw.out,
+  in: typeof raw.in === "string" ? { run: raw.in } : raw.in,
+  inter: raw.inter === undefined ? undefined : milliseconds(raw.inter),
+  fastinter: raw.fastinter === undefined ? undefined : milliseconds(raw.fastinter),
+  fall: raw.fall,
+  rise: raw.rise,
+  timeout: raw.timeout === undefined ? undefined : milliseconds(raw.timeout),
+  linger: milliseconds(raw.linger),
+});
 
 const milliseconds = (text: string): number => parseDuration(text) ?? 0;
 

@@ -18,15 +18,21 @@ import {
   share,
   variableName,
 } from "./schema-parts.ts";
-import { parseSocket } from "./socket.ts";
+import { statusPage } from "./schema-page.ts";
+import { parseAddress } from "./socket.ts";
 
 const socket = z
   .string()
-  .refine((text) => parseSocket(text) !== undefined, {
+  .refine((text) => parseAddress(text) !== undefined, {
     error: ({ input }) =>
-      `${shown(input)} is not a socket's address; write unix:/run/haproxy/admin.sock or tcp://10.0.0.2:9999`,
+      /^https?:/.test(String(input))
+        ? `${shown(input)} is not a statistics page; write http://lb1.example.net:8404/stats, without a password or ;csv`
+        : `${shown(input)} is not a socket's address; write unix:/run/haproxy/admin.sock or tcp://10.0.0.2:9999`,
   })
-  .meta({ pattern: "^(unix:/|tcp://)", examples: ["unix:/run/haproxy/admin.sock", "tcp://10.0.0.2:9999"] });
+  .meta({
+    pattern: "^(unix:/|tcp://|https?://)",
+    examples: ["unix:/run/haproxy/admin.sock", "tcp://10.0.0.2:9999", "http://10.0.0.2:8404/stats"],
+  });
 
 const identity = filled.describe(
   "A private key file. A relative path starts at this file's folder. Absent: the agent at $SSH_AUTH_SOCK.",
@@ -87,7 +93,12 @@ const node = z.union(
 );
 
 const drain = z.strictObject({
-  via: z.literal("runtime").default("runtime").describe("How the node leaves: HAProxy's runtime socket."),
+  via: z
+    .enum(["runtime", "status-page"])
+    .default("runtime")
+    .describe(
+      "How the node leaves: by HAProxy's runtime socket, or by its own page, which then fails HAProxy's checks.",
+    ),
   within: duration.default("60s").describe("How long sessions may take to end."),
   at_limit: z
     .literal("stop")
@@ -134,6 +145,12 @@ const check = z.strictObject({
   body: filled.optional().describe("Text that must occur in the answer. Filled in like url."),
   times: z.int().min(1).default(2).describe("Good answers in a row."),
   within: duration.default("90s").describe("How long the node may take to become well."),
+  while_out: z
+    .int()
+    .min(400)
+    .max(599)
+    .default(404)
+    .describe("drain.via: status-page: the HTTP status that the page answers with while it is held out."),
 });
 
 const ready = z.strictObject({
@@ -183,6 +200,7 @@ const pool = z.strictObject({
     .describe("Variables that a deploy must be given with --set."),
   vars: vars.default({}).describe("Variables for commands (as environment), check.url and check.body."),
   drain: drain.prefault({}).describe("How a node stops getting requests."),
+  status_page: statusPage.optional(),
   upgrade: upgrade.optional(),
   restart: restart.describe("How the app is restarted, and what proves that it was."),
   check: check.describe("What a node itself must answer before it takes traffic again."),
@@ -204,7 +222,10 @@ export const inventorySchema = z
       .record(nameKey, socket)
       .refine(filledMap, notEmpty)
       .meta({ minProperties: 1 })
-      .describe("Every HAProxy that serves these pools: its name here, and its runtime socket."),
+      .optional()
+      .describe(
+        "Every HAProxy that serves these pools: its name here, and its runtime socket. Its statistics page will do, or none at all, where every pool has drain.via: status-page.",
+      ),
     ssh: ssh.prefault({}).describe("How to log in to the nodes; a node may differ."),
     pools: z
       .record(nameKey, pool)

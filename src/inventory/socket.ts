@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import type { SocketAddress } from "./fleet.ts";
+import type { SocketAddress, StatsPage } from "./fleet.ts";
 
 /** sun_path of unix(7), less its NUL. Node cuts a longer path, and connects to whatever listens there. */
 const longestPath = 107;
@@ -14,6 +14,16 @@ export function parseSocket(text: string): SocketAddress | undefined {
   if (host === undefined || port < 1 || port > 65_535) return undefined;
   return (inBrackets === undefined ? isHost(host) : isIPv6(host)) ? { kind: "tcp", host, port } : undefined;
 }
+
+/** The URL of a statistics page. No password: it would be shown wherever the address is. */
+function parseStatsPage(text: string): StatsPage | undefined {
+  if (!/^https?:\/\/[^\s\p{Cc};?#@]+$/u.test(text) || !URL.canParse(text)) return undefined;
+  return new URL(text).pathname === "/" && !text.endsWith("/") ? undefined : { kind: "http", url: text };
+}
+
+/** How a balancer is reached: at its runtime socket, or at its statistics page; undefined for anything else. */
+export const parseAddress = (text: string): SocketAddress | StatsPage | undefined =>
+  parseSocket(text) ?? parseStatsPage(text);
 
 /** A host's name or address, without brackets and without a port. */
 export function isHost(text: string): boolean {

@@ -108,13 +108,21 @@ export interface Hosts {
   close(node: Node): void;
 }
 
+/** What the node's page must answer. */
+export type Wanted = Pick<Check, "status" | "body"> & {
+  /** This status is as good. */
+  orStatus?: number | undefined;
+};
+
 /** One request to the node's own status page. */
 export interface Health {
   /** @returns undefined for a good answer, else what is wrong with it: "answered 503 instead of 200" */
   faultOf(
-    check: Pick<Check, "url" | "status" | "body">,
+    check: Wanted & { url: string },
     options: { within: number; signal: AbortSignal },
   ): Promise<string | undefined>;
+  /** Tells the node's app something; never throws for what the network does. */
+  post(url: string, options: { within: number; signal: AbortSignal }): Promise<Outcome>;
 }
 
 /** A node that is out of rotation because of us. */

@@ -3,8 +3,8 @@ import { RotaError, messageOf } from "../base/errors.ts";
 import type { NodeEnd } from "../events/events.ts";
 import { afterFailure, endOf } from "./failure.ts";
 import { rotateNode } from "./node.ts";
-import { sayPlace } from "./place.ts";
 import { type Plan, type PoolPlan, tripsOf } from "./plan.ts";
+import { wayOf } from "./ways.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
 
 /** How one node's trip ended, and why if not well. */
@@ -108,20 +108,7 @@ async function writeEnd(trip: Trip, end: NodeEnd, failure: unknown, { journal, r
   await journal.nodeEnded(run, nameOf(trip), end, failure === undefined ? undefined : messageOf(failure));
 }
 
-/** A reload meanwhile may have put a node that failed back into rotation: it is told again, and that is said. */
-async function keepOutFailed(ended: TripEnd[], { balancers, emit }: World): Promise<void> {
-  for (const { trip } of ended.filter(
-    ({ end, trip: { reached } }) => end === "out" && reached === "changed",
-  )) {
-    const node = nameOf(trip);
-    try {
-      const back = (await balancers.look(trip.places)).filter((entry) => entry.admin === "ready");
-      if (back.length === 0) continue;
-      await balancers.set(back, "maint");
-      const text = `${back.map(sayPlace).join(", ")} no longer had ${node} out; told again`;
-      emit({ type: "notice", node, text });
-    } catch (thrown) {
-      emit({ type: "notice", node, text: `${node} could not be looked after: ${messageOf(thrown)}` });
-    }
-  }
+async function keepOutFailed(ended: TripEnd[], world: World): Promise<void> {
+  const failed = ended.filter(({ end, trip: { reached } }) => end === "out" && reached === "changed");
+  for (const { trip } of failed) await wayOf(trip).lookAfter(trip, world);
 }

@@ -66,6 +66,8 @@ export interface Trip {
   reached: "untouched" | "tried" | "drained" | "changed" | "proven" | "back";
   /** The process before the restart, where the pool names a pid file. */
   process: string | undefined;
+  /** drain.via status-page: somebody held the page out before, and keeps it so. */
+  pageWasOut: boolean;
   /** When it was drained: milliseconds of the clock. */
   outSince: number | undefined;
   /** The last lines that its commands printed. */

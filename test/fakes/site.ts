@@ -39,6 +39,8 @@ export interface FakeSite extends AsyncDisposable {
   inventory: string;
   /** What the program finds its journal by, also in a process of its own. */
   env: Record<string, string | undefined>;
+  /** Of its nodes. */
+  names: string[];
   balancers: FakeHaproxy[];
   balancer(name: string): FakeHaproxy;
   host(name: string): FakeHost;
@@ -84,6 +86,7 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
   return {
     inventory,
     env,
+    names,
     balancers,
     balancer: (name) =>
       named(
