@@ -33,7 +33,9 @@ const loadOn = (lab: Lab, maxSeconds = 200) =>
 const bootsFor = async ({ folder }: LabNode, seconds: number): Promise<void> => {
   const file = join(folder, "node.env");
   const settings = await readFile(file, "utf8");
-  await writeFile(file, settings.replace(/^BOOT_SECONDS=.*$/m, `BOOT_SECONDS=${seconds}`));
+  // gunicorn kills a worker that boots longer than its limit.
+  const limit = `BOOT_LIMIT=${seconds * 2}`;
+  await writeFile(file, settings.replace(/^BOOT_SECONDS=.*$/m, `BOOT_SECONDS=${seconds}\n${limit}`));
 };
 
 /** What was said while waiting at a step. */
