@@ -1,4 +1,6 @@
 /** Leaving by the status page, with every fault: nothing is ever told to a balancer. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import type { FakeSite } from "../fakes/site.ts";
 import { isMarked, pagedSite } from "../fakes/paged-site.ts";
@@ -268,12 +270,43 @@ test("killed while it waits to be seen out, or at work: a resume does the rest",
   }
 });
 
-test.concurrent("abort leaves the page as it is, and tells no balancer", async () => {
+test.concurrent(
+  "a balancer that never sees the node up again: the next does not leave, and it is said",
+  async () => {
+    await using site = await pagedSite({ pool: { limits: { connect: "10s", ready: "400ms" } } });
+    site.atStep("web1", "ready", () =>
+      Object.defineProperty(site.balancer("lb2").server("app", "web1"), "passes", { get: () => false }),
+    );
+    const said = await site.rota("deploy", "--set", "RELEASE=2", "--json");
+    expect(said.code).toBe(1);
+    expect(said.err).toContain("waited 400ms for every balancer to see web1 up: lb2/app: web1 DOWN");
+    expect(said.err).toContain("web1 is back in part at most (see rota status); web2 was not touched");
+    expect(await absencesOf(site)).toEqual(["web1"]);
+  },
+);
+
+test.concurrent(
+  "a node that failed and comes back by itself while the next is out is told out again",
+  async () => {
+    await using site = await pagedSite({
+      pool: { upgrade: '[ "$ROTA_NODE" = web2 ]', rollout: { max_failures: 1, min_serving: 0 } },
+    });
+    const marker = join(site.host("web1").folder, "out-of-rotation");
+    site.atStep("web2", "check", () => rmSync(marker));
+    const said = await site.rota("deploy", "--set", "RELEASE=2", "--json");
+    expect(said.code).toBe(1);
+    expect(saidBy(said, "notice")).toContain("web1 answers by itself that it is well");
+    expect(isMarked(site, "web1")).toBe(true);
+  },
+);
+
+test.concurrent("abort tells no balancer, also where the app came back by itself", async () => {
   await using site = await pagedSite({ pool: { upgrade: "exit 3" } });
   expect((await deploy(site)).code).toBe(1);
+  rmSync(join(site.host("web1").folder, "out-of-rotation"));
+  await vi.waitFor(() => expect(site.balancer("lb1").server("app", "web1").operational).toBe(2));
   const { code, err } = await site.rota("abort");
   expect(code, err).toBe(0);
-  expect(isMarked(site, "web1")).toBe(true);
   expect(site.told("web1")).toEqual([]);
   expect((await site.rota("status")).out).toContain("held by");
 });
