@@ -158,7 +158,7 @@ export interface ServerRow {
 
 export const readServerRows = (frame: string): ServerRow[] => readCsv(frame).map(readServerRow);
 
-const readServerRow = (field: Fields): ServerRow => ({
+export const readServerRow = (field: Fields): ServerRow => ({
   backend: field.text("pxname"),
   server: field.text("svname"),
   status: field.text("status"),
@@ -187,17 +187,18 @@ export interface Activity {
   health: { now: number; full: number; fall: number } | undefined;
 }
 
-export const readActivity = (frame: string): Activity[] =>
-  readCsv(frame).map((field) => ({
-    backend: field.text("pxname"),
-    server: field.text("svname"),
-    status: field.text("status"),
-    sessions: field.count("scur"),
-    queued: field.count("qcur"),
-    total: field.count("stot"),
-    retried: field.count("wretr") + field.count("econ"),
-    health: readHealth(field),
-  }));
+export const readActivity = (frame: string): Activity[] => readCsv(frame).map(readActivityRow);
+
+export const readActivityRow = (field: Fields): Activity => ({
+  backend: field.text("pxname"),
+  server: field.text("svname"),
+  status: field.text("status"),
+  sessions: field.count("scur"),
+  queued: field.count("qcur"),
+  total: field.count("stot"),
+  retried: field.count("wretr") + field.count("econ"),
+  health: readHealth(field),
+});
 
 function readHealth(field: Fields): Activity["health"] {
   if (field.text("check_rise") === "" || field.text("check_fall") === "") return undefined;
@@ -214,15 +215,16 @@ export interface BackendRow {
   backups: number;
 }
 
-export const readBackends = (frame: string): BackendRow[] =>
-  readCsv(frame).map((field) => ({
-    backend: field.text("pxname"),
-    serving: field.count("act"),
-    backups: field.count("bck"),
-  }));
+export const readBackends = (frame: string): BackendRow[] => readCsv(frame).map(readBackend);
+
+export const readBackend = (field: Fields): BackendRow => ({
+  backend: field.text("pxname"),
+  serving: field.count("act"),
+  backups: field.count("bck"),
+});
 
 /** A row's fields by the names in its header: their places differ between versions of HAProxy. */
-interface Fields {
+export interface Fields {
   text(name: string): string;
   /** A whole number, 0 or more. */
   count(name: string): number;
@@ -244,7 +246,7 @@ function namedFields(columns: string[], values: string[], frame: string): Fields
   return { text, count };
 }
 
-function readCsv(frame: string): Fields[] {
+export function readCsv(frame: string): Fields[] {
   const [header = [], ...rows] = frame.startsWith("# pxname,") ? (csvRecords(frame.slice(2)) ?? []) : [];
   if (header.length === 0) throw refusal(frame);
   return rows.map((row) => namedFields(header, row, frame));

@@ -1,6 +1,6 @@
 /** Asks one balancer of the inventory. Every error names it. */
 import { RotaError } from "../base/errors.ts";
-import type { Balancer, SocketAddress } from "../inventory/fleet.ts";
+import type { SocketAddress, SocketBalancer } from "../inventory/fleet.ts";
 import { AnswerError, type Info } from "./answers.ts";
 import { type Command, showInfo } from "./commands.ts";
 import { type Deadlines, NoAnswer, longestLine, sayAddress } from "./exchange.ts";
@@ -29,7 +29,7 @@ export interface Asking {
 /** Just after a reload the old worker may still take a connection: measured, 14 of 65,000 in 22 reloads. */
 const tries = 4;
 
-export function askBalancer({ name, socket }: Balancer, ways: Ways, within?: Deadlines): Asking {
+export function askBalancer({ name, socket }: SocketBalancer, ways: Ways, within?: Deadlines): Asking {
   const runtime = runtimeOn(ways, name, socket, within);
   let latest: Info | undefined;
 

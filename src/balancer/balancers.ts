@@ -1,23 +1,26 @@
 import { RotaError, messageOf } from "../base/errors.ts";
-import type { Balancer } from "../inventory/fleet.ts";
+import type { Balancer, SocketBalancer } from "../inventory/fleet.ts";
 import type { AdminState, Balancers, Place, Survey } from "../rotation/ports.ts";
 import type { Deadlines } from "./exchange.ts";
 import { type BalancerSite, balancerSite } from "./site.ts";
-import { type WaysOptions, openWays } from "./ways.ts";
+import { statsPageSite } from "./stats-page.ts";
+import { type Ways, type WaysOptions, openWays } from "./ways.ts";
 
 /**
  * The balancers of an inventory at their runtime sockets: all asked at once, one question at a time each.
  * Disposal ends the SSH connections to them.
  *
  * @param within milliseconds to connect and to answer
+ * @param onlyRead names of those by which no node leaves: any level of socket will do there
  */
 export function haproxies(
   list: Balancer[],
   within?: Deadlines,
   ssh?: WaysOptions,
+  onlyRead: ReadonlySet<string> = new Set(),
 ): Balancers & AsyncDisposable {
   const ways = openWays(ssh);
-  const sites = new Map(list.map((balancer) => [balancer.name, balancerSite(balancer, ways, within)]));
+  const sites = new Map(list.map((balancer) => [balancer.name, siteOf(balancer, ways, within)]));
 
   /** Hands each balancer the places that are its own. */
   async function each<T>(
@@ -45,7 +48,9 @@ export function haproxies(
   return {
     async survey(needs) {
       const views = await Promise.all(
-        [...sites].map(([balancer, site]) => site.survey(needs).catch(unread(balancer))),
+        [...sites].map(([balancer, site]) =>
+          site.survey(onlyRead.has(balancer) ? "read" : needs).catch(unread(balancer)),
+        ),
       );
       return {
         entries: views.flatMap((view) => view.entries),
@@ -68,6 +73,11 @@ export function haproxies(
     [Symbol.asyncDispose]: () => ways[Symbol.asyncDispose](),
   };
 }
+
+const siteOf = (balancer: Balancer, ways: Ways, within?: Deadlines): BalancerSite =>
+  hasSocket(balancer) ? balancerSite(balancer, ways, within) : statsPageSite(balancer, within);
+
+const hasSocket = (balancer: Balancer): balancer is SocketBalancer => balancer.socket.kind !== "http";
 
 /** One answer for each place, in the order in which they were asked about. */
 const inOrderOf = <T extends Place>(places: Place[], answers: T[]): T[] =>

@@ -1,5 +1,5 @@
 import { RotaError } from "../base/errors.ts";
-import type { Balancer } from "../inventory/fleet.ts";
+import type { SocketBalancer } from "../inventory/fleet.ts";
 import type { Activity, OldWorkers, Place } from "../rotation/ports.ts";
 import { AnswerError, type Info, type ServerState } from "./answers.ts";
 import { intoLines, unreachable } from "./asking.ts";
@@ -20,7 +20,7 @@ export interface Reloads {
  * the current worker is the same: the master is asked when that changed, and old workers only while they live.
  */
 export function oldWorkers(
-  balancer: Balancer,
+  balancer: SocketBalancer,
   ways: Ways,
   within?: Deadlines,
 ): { at(places: Place[], current: Info): Promise<Reloads> } {
@@ -83,7 +83,11 @@ const isAt = (one: Pick<Place, "backend" | "server">, at: Pick<Place, "backend" 
 
 const masterSocket = "HAProxy's master socket (haproxy -W -S …)";
 
-function named({ name }: Balancer, at: NonNullable<Balancer["master"]>, thrown: unknown): unknown {
+function named(
+  { name }: SocketBalancer,
+  at: NonNullable<SocketBalancer["master"]>,
+  thrown: unknown,
+): unknown {
   if (thrown instanceof NoAnswer) {
     const { next, cause } = thrown;
     const why = thrown.message.replace(/; is HAProxy running, with "stats socket .*$/, "");
@@ -98,7 +102,7 @@ function named({ name }: Balancer, at: NonNullable<Balancer["master"]>, thrown: 
 }
 
 /** Also true for a moment while a reload goes on: so it is asked again where that is possible. */
-const notItsMaster = ({ name }: Balancer, current: number): RotaError =>
+const notItsMaster = ({ name }: SocketBalancer, current: number): RotaError =>
   new RotaError("BALANCER_UNREACHABLE", {
     problem: `${name}: its master does not know the worker ${current} that answers at its runtime socket`,
     next: `see that balancers.${name}.master is the socket of the same HAProxy`,
@@ -107,7 +111,7 @@ const notItsMaster = ({ name }: Balancer, current: number): RotaError =>
 /** Where Debian's haproxy.service puts it. */
 const usualMaster = "/run/haproxy-master.sock";
 
-function unseenAt({ name, socket }: Balancer, { uptime }: Info): Reloads["unseen"] {
+function unseenAt({ name, socket }: SocketBalancer, { uptime }: Info): Reloads["unseen"] {
   if (uptime === undefined) return undefined;
   const { prefix, address } =
     socket.kind === "ssh"

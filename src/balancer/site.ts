@@ -1,5 +1,5 @@
 import { RotaError } from "../base/errors.ts";
-import type { Balancer } from "../inventory/fleet.ts";
+import type { SocketBalancer } from "../inventory/fleet.ts";
 import type { Activity, AdminState, Backend, Entry, Place, Survey } from "../rotation/ports.ts";
 import type { BackendRow, ServerRow, ServerState } from "./answers.ts";
 import { askBalancer } from "./asking.ts";
@@ -30,7 +30,7 @@ export interface BalancerSite {
   capacity(places: Place[]): Promise<Backend[]>;
 }
 
-export function balancerSite(balancer: Balancer, ways: Ways, within?: Deadlines): BalancerSite {
+export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Deadlines): BalancerSite {
   const { name } = balancer;
   const { ask, askAll, noRights, latest } = askBalancer(balancer, ways, within);
   const old = oldWorkers(balancer, ways, within);

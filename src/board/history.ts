@@ -1,7 +1,7 @@
 /** Runs of the past, as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
 import { type StepName, stepNames } from "../events/events.ts";
-import type { DeedRecord, RunRecord, StepRecord, WholeRun } from "../rotation/ports.ts";
+import type { DeedRecord, RunRecord, StepRecord, WholeRun } from "../rotation/records.ts";
 import { type Paint, type Tone, unpainted } from "./board.ts";
 import { columns, fit } from "./width.ts";
 

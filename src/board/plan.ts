@@ -1,6 +1,7 @@
 /** A plan as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
 import type { Batch, Capacity } from "../rotation/batches.ts";
+import type { Pool } from "../inventory/fleet.ts";
 import { type Plan, type PoolPlan, tripsOf } from "../rotation/plan.ts";
 import { type Trip, nameOf } from "../rotation/world.ts";
 import { columns, count } from "./width.ts";
@@ -33,6 +34,7 @@ function poolLines({ pool, batches, smaller }: PoolPlan): string[] {
     ...indent(columns(rows)),
     ...indent(smaller ? [`batches of ${smaller.size} instead of ${smaller.wanted}: ${smaller.why}`] : []),
     ...indent(trips.flatMap(sayNote)),
+    ...indent(sayWay(pool)),
   ];
 }
 
@@ -55,6 +57,15 @@ function sayCapacity({ capacity }: Batch): string {
 /** Only a percent is meant of the weight too. */
 const sayWeight = ({ weight }: Capacity): string =>
   weight && weight.least > 0 ? `; of weight ${weight.serving} of ${weight.whole}, least ${weight.least}` : "";
+
+function sayWay({ statusPage, balancers }: Pool): string[] {
+  if (!statusPage) return [];
+  const uncounted =
+    balancers.length === 0
+      ? "; no balancer can be asked: min_serving is not counted, only the batch is kept to, and each wait lasts as long as HAProxy's checks may take"
+      : "";
+  return [`leaves by its status page${uncounted}`];
+}
 
 const sayNote = ({ node, note }: Trip): string[] => (note === undefined ? [] : [`${node.name} ${note}`]);
 

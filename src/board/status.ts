@@ -1,6 +1,7 @@
 /** The fleet as every balancer sees it, as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
-import type { Absence, Backend, Entry } from "../rotation/ports.ts";
+import type { Backend, Entry } from "../rotation/ports.ts";
+import type { Absence } from "../rotation/records.ts";
 import { samePlace } from "../rotation/place.ts";
 import { type Paint, type Tone, unpainted } from "./board.ts";
 import { columns } from "./width.ts";

@@ -2,7 +2,7 @@ import { RotaError } from "../base/errors.ts";
 import { openJournal } from "../journal/open.ts";
 import type { Lease } from "../journal/keep.ts";
 import type { Fleet } from "../inventory/fleet.ts";
-import type { Absence, Known, WholeRun } from "../rotation/ports.ts";
+import type { Absence, Known, WholeRun } from "../rotation/records.ts";
 import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { findOpenRun } from "./find-run.ts";
@@ -79,8 +79,13 @@ async function hold(
 ): Promise<void> {
   await using balancers = balancersAt(fleet.balancers, io);
   const known = new Set(fleet.balancers.map(({ name }) => name));
+  // There the page keeps the node out, and no balancer may be told anything.
+  const byPage = new Set(
+    fleet.pools.filter((p) => p.statusPage).flatMap((p) => p.nodes.map(({ name }) => name)),
+  );
   for (const absence of out) {
     await lease.journal.takenOut(fleet.name, { ...absence, kind: "hold", ...whose });
+    if (byPage.has(absence.node)) continue;
     const places = absence.found.filter(({ balancer }) => known.has(balancer));
     const serving = (await balancers.look(places)).filter((entry) => !entry.outBecause);
     await lease.mustHold();

@@ -2,10 +2,11 @@ import { RotaError } from "../base/errors.ts";
 import { drainNode } from "../rotation/node.ts";
 import { partToDrain } from "../rotation/participation.ts";
 import type { PlanOptions } from "../rotation/plan.ts";
-import type { Known } from "../rotation/ports.ts";
+import type { Known } from "../rotation/records.ts";
 import { type ChangeArgs, change } from "./change.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { withLastSet } from "./last-set.ts";
 import { openSite } from "./site.ts";
 import { commandLine, readDuration } from "./words.ts";
 
@@ -27,11 +28,17 @@ export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
     force: args.force === true,
     variablesOf: () => ({ variables: {}, secrets: [] }),
   };
+  // A status page may be told by a command, and be found at a URL, that need the node's variables.
+  const withVariables = withLastSet(site, {}, io.env, options, "only its url");
   const given: DrainArgs = { ...args, reason: args.reason?.trim() || undefined };
   const work = { command: "drain", site, args: given, set: {}, travel: drainNode, again } as const;
+  const byPage = site.fleet.pools.some(
+    ({ statusPage, nodes }) => statusPage && nodes.some((node) => site.nodes.includes(node)),
+  );
   const withReason = async (journal: Known): Promise<PlanOptions> => {
     const known = given.reason ? undefined : await journal.absences(site.fleet.name);
-    if (!known || site.nodes.every(({ name }) => known.has(name))) return options;
+    if (!known || site.nodes.every(({ name }) => known.has(name)))
+      return byPage ? withVariables(journal) : options;
     throw new RotaError("USAGE", {
       problem: "a drain needs a reason, for whoever finds the node out of rotation",
       next: `${again} --reason "disk swap"`,

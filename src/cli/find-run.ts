@@ -1,6 +1,6 @@
 import { RotaError } from "../base/errors.ts";
 import { shown } from "../inventory/names.ts";
-import type { Known, RunRecord, WholeRun } from "../rotation/ports.ts";
+import type { Known, RunRecord, WholeRun } from "../rotation/records.ts";
 import { untouched } from "./refuse.ts";
 
 /** Not ended, or ended before every node had its turn or was well. */

@@ -1,15 +1,20 @@
 import type { PlanOptions } from "../rotation/plan.ts";
-import type { Known } from "../rotation/ports.ts";
+import type { Known } from "../rotation/records.ts";
 import type { Io } from "./io.ts";
 import type { Site } from "./site.ts";
 import { checkTemplates, variablesOf } from "./variables.ts";
 
-/** For work without an upgrade: the node runs what its last good deploy was given, unless --set says otherwise. */
+/**
+ * For work without an upgrade: the node runs what its last good deploy was given, unless --set says otherwise.
+ *
+ * @param asked what of its check must have all its values
+ */
 export function withLastSet(
   { fleet, nodes }: Site,
   set: Record<string, string>,
   env: Io["env"],
   options: Omit<PlanOptions, "variablesOf">,
+  asked: "whole check" | "only its url" = "whole check",
 ): (journal: Known) => Promise<PlanOptions> {
   return async (journal) => {
     const sets = await Promise.all(nodes.map(({ name }) => journal.lastSet(fleet.name, name)));
@@ -18,7 +23,7 @@ export function withLastSet(
       ...options,
       variablesOf(pool, node) {
         const known = variablesOf(node, { ...lastSets.get(node.name), ...set }, fleet.name, env);
-        checkTemplates(pool, node, known.variables);
+        checkTemplates(pool, node, known.variables, asked);
         return known;
       },
     };

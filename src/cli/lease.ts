@@ -56,7 +56,7 @@ const held = (holder: Holder, cause: unknown): RotaError =>
 
 /** The same world, as long as the lease is ours: no act without it. An act that was begun may end. */
 export function underLease(world: World, lease: Lease): World {
-  const { balancers, hosts } = world;
+  const { balancers, hosts, health } = world;
   const holding = async <T>(act: () => Promise<T>): Promise<T> => {
     await lease.mustHold();
     return act();
@@ -68,6 +68,7 @@ export function underLease(world: World, lease: Lease): World {
       set: (places, state) => holding(() => balancers.set(places, state)),
       distrust: (places) => holding(() => balancers.distrust(places)),
     },
+    health: { ...health, post: (url, options) => holding(() => health.post(url, options)) },
     hosts: {
       ...hosts,
       // Asked as late as can be: a connection may take its time, and a process may be stopped meanwhile.

@@ -2,7 +2,7 @@ import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { Emit } from "../events/events.ts";
-import type { Known } from "../rotation/ports.ts";
+import type { Known } from "../rotation/records.ts";
 
 /** Returns at once where nobody paused the run; else when it is resumed, or a signal says to stop. */
 export async function untilNotPaused(

@@ -1,3 +1,4 @@
+import type { Node } from "../inventory/fleet.ts";
 import { readyNode } from "../rotation/node.ts";
 import { partToReady } from "../rotation/participation.ts";
 import { type ChangeArgs, change } from "./change.ts";
@@ -15,6 +16,8 @@ export interface ReadyArgs extends ChangeArgs {
 export async function ready(args: ReadyArgs, io: Io): Promise<ExitCode> {
   const set = readSet(args.set);
   const site = openSite(args, io);
+  const leavesByPage = (node: Node): boolean =>
+    site.fleet.pools.some(({ statusPage, nodes }) => statusPage && nodes.includes(node));
   const again = commandLine([
     "ready",
     ...args.nodes,
@@ -23,7 +26,7 @@ export async function ready(args: ReadyArgs, io: Io): Promise<ExitCode> {
   ]);
   const options = withLastSet(site, set, io.env, {
     nodes: site.nodes,
-    part: (_, entries, absence) => partToReady(entries, absence),
+    part: (node, entries, absence) => partToReady(entries, absence, leavesByPage(node)),
     errand: { upgrade: false, hostNeeded: false, hold: undefined },
     force: true, // it takes nothing out of rotation
   });

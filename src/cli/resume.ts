@@ -5,7 +5,7 @@ import { selectNodes } from "../inventory/select.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import { openJournal } from "../journal/open.ts";
 import { isGone } from "../journal/process.ts";
-import type { Deed, WholeRun } from "../rotation/ports.ts";
+import type { Deed, WholeRun } from "../rotation/records.ts";
 import { backOf, standingsOf, traceOf } from "../rotation/unfinished.ts";
 import type { ChangeArgs } from "./change.ts";
 import { Exit, type ExitCode } from "./exit.ts";

@@ -33,12 +33,18 @@ export function openSite({ inventory, nodes: words }: SiteArgs, io: Io): Site {
   const nodes = selectNodes(fleet, words);
   const pools = fleet.pools.filter((pool) => pool.nodes.some((node) => nodes.includes(node)));
   const concerned = new Set(pools.flatMap((pool) => balancersOf(fleet, pool)));
-  const balancers = balancersAt([...concerned], io);
+  // Where nodes leave by their own page, a balancer is only read.
+  const told = new Set(pools.filter((pool) => !pool.statusPage).flatMap((pool) => pool.balancers));
+  const onlyRead = new Set([...concerned].map(({ name }) => name).filter((name) => !told.has(name)));
+  const balancers = balancersAt([...concerned], io, onlyRead);
   return { fleet, nodes, balancers, [Symbol.asyncDispose]: () => balancers[Symbol.asyncDispose]() };
 }
 
-export const balancersAt = (list: Balancer[], { env }: Io): Balancers & AsyncDisposable =>
-  haproxies(list, undefined, { agent: env["SSH_AUTH_SOCK"] });
+export const balancersAt = (
+  list: Balancer[],
+  { env }: Io,
+  onlyRead?: ReadonlySet<string>,
+): Balancers & AsyncDisposable => haproxies(list, undefined, { agent: env["SSH_AUTH_SOCK"] }, onlyRead);
 
 /** Who does this, for the journal and for the next person: user, host, and the CI job where there is one. */
 export function whoIsThis(env: Io["env"]): string {

@@ -107,11 +107,18 @@ export function checkNeeds(fleet: Fleet, nodes: Node[], set: Record<string, stri
 }
 
 /** @throws RotaError USAGE where the check asks for a value that nobody gave */
-export function checkTemplates(pool: Pool, node: Node, variables: Record<string, string>): void {
+export function checkTemplates(
+  pool: Pool,
+  node: Node,
+  variables: Record<string, string>,
+  asked: "whole check" | "only its url",
+): void {
   const known = new Set([...Object.keys(variables), ...ownPlaceholders]);
-  const missing = placeholdersIn(`${pool.check.url} ${pool.check.body ?? ""}`).filter(
-    (name) => !known.has(name),
-  );
+  const { check, statusPage: page } = pool;
+  const posts = page ? [page.out, page.in].map((act) => ("post" in act ? act.post : "")) : [];
+  const missing = placeholdersIn(
+    [check.url, asked === "whole check" ? (check.body ?? "") : "", ...posts].join(" "),
+  ).filter((name) => !known.has(name));
   if (missing.length === 0) return;
   throw new RotaError("USAGE", {
     problem: `the check of ${node.name} asks for ${missing.join(", ")}, and no earlier deploy of it is in the journal`,

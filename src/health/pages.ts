@@ -10,5 +10,10 @@ export function statusPages(): Health {
       const verdict = judge(check, await client.ask(check.url, options));
       return verdict.good ? undefined : verdict.why;
     },
+    async post(url, options) {
+      const answer = await client.post(url, options);
+      if (answer.kind === "silent") return { kind: "unknown", why: answer.why };
+      return answer.status < 400 ? { kind: "done" } : { kind: "failed", why: `answered ${answer.status}` };
+    },
   };
 }

@@ -20,13 +20,17 @@ export interface AskOptions {
 export interface StatusClient {
   /** One GET on a connection of its own. Never throws for what the network does. */
   ask(url: string, options: AskOptions): Promise<StatusAnswer>;
+  /** The same with a POST whose body is empty. */
+  post(url: string, options: AskOptions): Promise<StatusAnswer>;
 }
 
 /**
  * The one way to ask an app how it is. What it says itself is the answer: no redirect is followed, no proxy
  * asked, and each status counts.
+ *
+ * @param longest characters of a body; a longer one counts as no answer
  */
-export function createStatusClient(): StatusClient {
+export function createStatusClient(longest = longestBody): StatusClient {
   const client = create({
     adapter: "http",
     httpAgent: new http.Agent({ keepAlive: false }), // Node's own agent would keep talking to an old process
@@ -35,30 +39,36 @@ export function createStatusClient(): StatusClient {
     maxRedirects: 0,
     proxy: false,
     validateStatus: () => true,
-    maxContentLength: longestBody,
+    maxContentLength: longest,
     responseType: "text",
     transformResponse: (body: unknown) => body, // else a body that looks like JSON is parsed
   });
+  const send = async (
+    method: "GET" | "POST",
+    url: string,
+    { within, signal }: AskOptions,
+  ): Promise<StatusAnswer> => {
+    // axios' own timeout only counts silence: a byte now and then would hold us for ever.
+    const stop = new AbortController();
+    const onAbort = (): void => stop.abort();
+    const deadline = setTimeout(onAbort, within);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      const { status, data } = await client.request<string>({ method, url, signal: stop.signal });
+      return { kind: "answered", status, body: data };
+    } catch (thrown) {
+      if (signal.aborted) return { kind: "silent", why: "stopped waiting for the answer" };
+      if (stop.signal.aborted) return { kind: "silent", why: `no answer within ${sayDuration(within)}` };
+      return { kind: "silent", why: whyOf(thrown, longest) };
+    } finally {
+      clearTimeout(deadline);
+      signal.removeEventListener("abort", onAbort);
+    }
+  };
   return {
-    async ask(url, { within, signal }) {
-      // axios' own timeout only counts silence: a byte now and then would hold us for ever.
-      const stop = new AbortController();
-      const onAbort = (): void => stop.abort();
-      const deadline = setTimeout(onAbort, within);
-      signal.addEventListener("abort", onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      try {
-        const { status, data } = await client.get<string>(url, { signal: stop.signal });
-        return { kind: "answered", status, body: data };
-      } catch (thrown) {
-        if (signal.aborted) return { kind: "silent", why: "stopped waiting for the answer" };
-        if (stop.signal.aborted) return { kind: "silent", why: `no answer within ${sayDuration(within)}` };
-        return { kind: "silent", why: whyOf(thrown) };
-      } finally {
-        clearTimeout(deadline);
-        signal.removeEventListener("abort", onAbort);
-      }
-    },
+    ask: (url, options) => send("GET", url, options),
+    post: (url, options) => send("POST", url, options),
   };
 }
 
@@ -72,9 +82,9 @@ const said: Record<string, string> = {
   ETIMEDOUT: "no answer",
 };
 
-function whyOf(thrown: unknown): string {
+function whyOf(thrown: unknown, longest: number): string {
   const message = printable(messageOf(thrown)).slice(0, 200);
-  if (message.includes("maxContentLength")) return "body longer than 64 KB";
+  if (message.includes("maxContentLength")) return `body longer than ${longest / 1024} KB`;
   const code = isAxiosError(thrown) ? thrown.code : undefined;
   if (message.includes("has been aborted")) return "the connection was cut in the middle of the answer";
   if (code?.startsWith("HPE_")) return `the answer is not HTTP (${message})`;

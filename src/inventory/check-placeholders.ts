@@ -7,10 +7,17 @@ import type { Finding, Path } from "./problems.ts";
 /** Each is looked up for each node. */
 const mostPlaceholders = 50;
 
+const templates = [
+  { at: ["check", "url"], isUrl: true },
+  { at: ["check", "body"], isUrl: false },
+  { at: ["status_page", "out", "post"], isUrl: true },
+  { at: ["status_page", "in", "post"], isUrl: true },
+];
+
 export function checkPlaceholders(draft: Draft, pool: Path): Finding[] {
   const known = knownIn(draft, pool);
-  return ["url", "body"].flatMap((key) => {
-    const path = [...pool, "check", key];
+  return templates.flatMap(({ at, isUrl: mustBeUrl }) => {
+    const path = [...pool, ...at];
     const template = draft.at(path);
     if (typeof template !== "string") return [];
     const names = placeholdersIn(template);
@@ -19,8 +26,8 @@ export function checkPlaceholders(draft: Draft, pool: Path): Finding[] {
     }
     const faults = names.flatMap((name) => unknown(name, known));
     // The URL parser would leave it out, and something else be asked for than what is written.
-    if (key === "url" && /[\s\p{Cc}]/u.test(template)) faults.push("holds white space, which no URL does");
-    else if (key === "url" && !isUrl(template)) faults.push("is not a URL");
+    if (mustBeUrl && /[\s\p{Cc}]/u.test(template)) faults.push("holds white space, which no URL does");
+    else if (mustBeUrl && !isUrl(template)) faults.push("is not a URL");
     return faults.map((text): Finding => ({ path, on: "value", text }));
   });
 }

@@ -6,16 +6,18 @@ import { normalize } from "node:path";
 import { checkNodes } from "./check-nodes.ts";
 import { checkPlaceholders } from "./check-placeholders.ts";
 import type { Draft, Entry } from "./draft.ts";
+import { checkWays } from "./check-ways.ts";
 import { badName, badVariable, cut, namePattern, variablePattern } from "./names.ts";
 import { nearest } from "./near.ts";
 import type { Finding, Path } from "./problems.ts";
-import { type WrittenSocket, parseSocket } from "./socket.ts";
+import { type WrittenAddress, parseAddress } from "./socket.ts";
 
 export const checks = (draft: Draft): Finding[] => [
   ...checkNames(draft.entries(["balancers"])),
   ...checkSockets(draft),
   ...checkNames(draft.entries(["pools"])),
   ...draft.entries(["pools"]).flatMap((pool) => checkPool(draft, pool)),
+  ...checkWays(draft),
   ...checkNodes(draft),
 ];
 
@@ -52,11 +54,18 @@ function checkSockets(draft: Draft): Finding[] {
         ];
     return paths.flatMap((at): Finding[] => {
       const text = draft.at(at);
-      const socket = typeof text === "string" ? parseSocket(text) : undefined;
+      const socket = typeof text === "string" ? parseAddress(text) : undefined;
       if (!socket) return []; // told by the schema
       const same = sameFor(socket, typeof port === "number" ? port : 22);
       const other = first.get(same);
-      if (other !== undefined) return [{ path: at, on: "value", text: `is the socket of ${other} too` }];
+      if (other !== undefined)
+        return [
+          {
+            path: at,
+            on: "value",
+            text: `is the ${socket.kind === "http" ? "page" : "socket"} of ${other} too`,
+          },
+        ];
       first.set(same, key);
       return [];
     });
@@ -64,7 +73,8 @@ function checkSockets(draft: Draft): Finding[] {
 }
 
 /** The same for every way to write one socket. */
-function sameFor(socket: WrittenSocket, sshPort: number): string {
+function sameFor(socket: WrittenAddress, sshPort: number): string {
+  if (socket.kind === "http") return new URL(socket.url).href;
   if (socket.kind === "unix") return normalize(socket.path);
   if (socket.kind === "tcp") return `${sameHost(socket.host)} ${socket.port}`;
   return `${sameHost(socket.host)} ${socket.port ?? sshPort} ${normalize(socket.path)}`;
@@ -81,8 +91,8 @@ const mostTold = 10;
 
 function checkBalancers(draft: Draft, path: Path): Finding[] {
   const known = new Set(draft.entries(["balancers"]).map(({ key }) => key));
-  // Without any balancer, that is the fault to mend.
-  if (known.size === 0) return [];
+  // Where it is empty, that is the fault to mend.
+  if (known.size === 0 && draft.at(["balancers"]) !== undefined) return [];
   const named = draft.at(path);
   if (!Array.isArray(named)) return [];
   const strangers = named
@@ -92,7 +102,7 @@ function checkBalancers(draft: Draft, path: Path): Finding[] {
     );
   return strangers.slice(0, mostTold).map(({ name, i }): Finding => {
     const meant = nearest(name, known);
-    const hint = meant ? `did you mean "${meant}"?` : `this file has ${[...known].join(", ")}`;
+    const hint = meant ? `did you mean "${meant}"?` : `this file has ${[...known].join(", ") || "none"}`;
     return { path: [...path, i], on: "value", text: `unknown balancer "${cut(name)}"; ${hint}` };
   });
 }

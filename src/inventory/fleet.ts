@@ -13,12 +13,22 @@ export interface Fleet {
   pools: Pool[];
 }
 
-/** One HAProxy, reached at its runtime socket. */
+/** One HAProxy, reached at its runtime socket, or only read at its statistics page. */
 export interface Balancer {
   name: string;
-  socket: SocketAddress;
+  socket: SocketAddress | StatsPage;
   /** The socket of its master process (`haproxy -W -S …`), which knows the workers that a reload replaced. */
   master?: SocketAddress | undefined;
+}
+
+/** One whose runtime socket is known. */
+export type SocketBalancer = Balancer & { socket: SocketAddress };
+
+/** HAProxy's statistics page: read only. */
+export interface StatsPage {
+  kind: "http";
+  /** Without `;csv`. */
+  url: string;
 }
 
 /** `ssh`: a Unix socket of another host. */
@@ -40,6 +50,8 @@ export interface Pool {
   drain: { within: number };
   /** Run on every node that takes part, before the first leaves. */
   prepare: string | undefined;
+  /** How a node leaves by its own page; absent where it leaves by HAProxy's runtime socket. */
+  statusPage: StatusPage | undefined;
   /** Absent means that there is nothing to do in that step. */
   upgrade: Upgrade | undefined;
   restart: Restart;
@@ -65,6 +77,23 @@ export interface Restart {
   pidfile: string | undefined;
 }
 
+/** How a node's page is made to refuse HAProxy's checks, and to pass them again. */
+export interface StatusPage {
+  out: PageAct;
+  in: PageAct;
+  /** HAProxy's own check, as far as the file says it: where no balancer can be asked, all of it. */
+  inter: number | undefined;
+  fastinter: number | undefined;
+  fall: number | undefined;
+  rise: number | undefined;
+  timeout: number | undefined;
+  /** How long requests may run on where no balancer can be asked whether any do. */
+  linger: number;
+}
+
+/** A command for /bin/sh on the node, or the URL of an HTTP POST from here; `{NAME}` in it stands for a variable. */
+export type PageAct = { run: string } | { post: string };
+
 /** The node's own answer to a request; `{NAME}` in url and body stands for a variable. */
 export interface Check {
   url: string;
@@ -74,6 +103,8 @@ export interface Check {
   /** Good answers in a row. */
   times: number;
   within: number;
+  /** What the page answers while it is held out (`statusPage`). */
+  whileOut: number;
 }
 
 /** What HAProxy's own checks must show before a node takes traffic again. */

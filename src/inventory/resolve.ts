@@ -3,6 +3,7 @@ import { dirname, join, resolve as absolute } from "node:path";
 import { parseDuration } from "../base/duration.ts";
 import type {
   Balancer,
+  Check,
   Fleet,
   Jump,
   Node,
@@ -10,6 +11,8 @@ import type {
   Share,
   SocketAddress,
   Ssh,
+  StatsPage,
+  StatusPage,
   Upgrade,
   Variable,
 } from "./fleet.ts";
@@ -18,7 +21,7 @@ import type { Positions } from "./positions.ts";
 import type { Path } from "./problems.ts";
 import { expand } from "./ranges.ts";
 import type { Inventory, RawBalancer, RawNode, RawNodeSsh, RawPool, RawVars } from "./schema.ts";
-import { parseSocket, parseSshHost } from "./socket.ts";
+import { parseAddress, parseSshHost } from "./socket.ts";
 
 export interface Setting {
   /** The inventory's path, as the person gave it. */
@@ -32,7 +35,7 @@ export function resolve(inventory: Inventory, setting: Setting): Fleet {
   const ssh = { ...inventory.ssh, user: inventory.ssh.user ?? setting.here.user };
   const balancers = positions
     .keysAt(["balancers"])
-    .flatMap((name) => balancer(name, inventory.balancers[name] ?? "", { ...setting, ssh }));
+    .flatMap((name) => balancer(name, inventory.balancers?.[name] ?? "", { ...setting, ssh }));
   const pools = positions.keysAt(["pools"]).flatMap((name) => {
     const raw = inventory.pools[name];
     return raw ? [pool(name, raw, { ...setting, balancers, ssh })] : [];
@@ -50,13 +53,18 @@ interface Surroundings extends Logins {
 
 function balancer(name: string, raw: RawBalancer, around: Logins): Balancer[] {
   const { socket: text, master, jump } = typeof raw === "string" ? { socket: raw } : raw;
-  const socket = socketAt(text, jump, around);
+  const socket = addressOf(text, jump, around);
   if (!socket) return [];
-  return [{ name, socket, master: master === undefined ? undefined : socketAt(master, jump, around) }];
+  const ofMaster = master === undefined ? undefined : addressOf(master, jump, around);
+  return [{ name, socket, master: ofMaster?.kind === "http" ? undefined : ofMaster }];
 }
 
-function socketAt(text: string, jump: RawNodeSsh["jump"], around: Logins): SocketAddress | undefined {
-  const written = parseSocket(text);
+function addressOf(
+  text: string,
+  jump: RawNodeSsh["jump"],
+  around: Logins,
+): SocketAddress | StatsPage | undefined {
+  const written = parseAddress(text);
   if (written?.kind !== "ssh") return written;
   const { user, host, port, path } = written;
   return { kind: "ssh", host, path, ssh: sshOf({ user, port, jump }, host, around) };
@@ -72,9 +80,10 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     needs: raw.needs,
     drain: { within: milliseconds(drain.within) },
     prepare: raw.prepare,
+    statusPage: raw.status_page && statusPage(raw.status_page),
     upgrade: upgradeOf(raw.upgrade),
     restart: { via: restart.via, run: restart.run, pidfile: restart.proof?.pidfile },
-    check: { ...check, body: check.body, within: milliseconds(check.within) },
+    check: checkOf(check),
     ready: raw.ready,
     rollout: {
       canary: share(rollout.canary),
@@ -90,6 +99,24 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     },
   };
 }
+
+const checkOf = ({ while_out: whileOut, ...check }: RawPool["check"]): Check => ({
+  ...check,
+  body: check.body,
+  within: milliseconds(check.within),
+  whileOut,
+});
+
+const statusPage = (raw: NonNullable<RawPool["status_page"]>): StatusPage => ({
+  out: typeof raw.out === "string" ? { run: raw.out } : raw.out,
+  in: typeof raw.in === "string" ? { run: raw.in } : raw.in,
+  inter: raw.inter === undefined ? undefined : milliseconds(raw.inter),
+  fastinter: raw.fastinter === undefined ? undefined : milliseconds(raw.fastinter),
+  fall: raw.fall,
+  rise: raw.rise,
+  timeout: raw.timeout === undefined ? undefined : milliseconds(raw.timeout),
+  linger: milliseconds(raw.linger),
+});
 
 const milliseconds = (text: string): number => parseDuration(text) ?? 0;
 

@@ -2,21 +2,33 @@
 import * as z from "zod";
 import { shown } from "./names.ts";
 import { filled, port } from "./schema-parts.ts";
-import { parseSocket, parseSshHost, userPattern } from "./socket.ts";
+import { parseAddress, parseSocket, parseSshHost, userPattern } from "./socket.ts";
+
+const sockets = [
+  "unix:/run/haproxy/admin.sock",
+  "tcp://10.0.0.2:9999",
+  "ssh://deploy@lb3.example.net/run/haproxy/admin.sock",
+];
+
+const notASocket = (input: unknown): string =>
+  `${shown(input)} is not a socket's address; write unix:/run/haproxy/admin.sock, tcp://10.0.0.2:9999 or ssh://lb3.example.net/run/haproxy/admin.sock`;
 
 const socket = z
   .string()
-  .refine((text) => parseSocket(text) !== undefined, {
+  .refine((text) => parseSocket(text) !== undefined, { error: ({ input }) => notASocket(input) })
+  .meta({ pattern: "^(unix:/|tcp://|ssh://)", examples: sockets });
+
+const statsPageOrSocket = z
+  .string()
+  .refine((text) => parseAddress(text) !== undefined, {
     error: ({ input }) =>
-      `${shown(input)} is not a socket's address; write unix:/run/haproxy/admin.sock, tcp://10.0.0.2:9999 or ssh://lb3.example.net/run/haproxy/admin.sock`,
+      /^https?:/.test(String(input))
+        ? `${shown(input)} is not a statistics page; write http://lb1.example.net:8404/stats, without a password or ;csv`
+        : notASocket(input),
   })
   .meta({
-    pattern: "^(unix:/|tcp://|ssh://)",
-    examples: [
-      "unix:/run/haproxy/admin.sock",
-      "tcp://10.0.0.2:9999",
-      "ssh://deploy@lb3.example.net/run/haproxy/admin.sock",
-    ],
+    pattern: "^(unix:/|tcp://|ssh://|https?://)",
+    examples: [...sockets, "http://10.0.0.2:8404/stats"],
   });
 
 const identity = filled.describe(
@@ -43,7 +55,7 @@ const ownJump = z
 
 export const balancer = z.union(
   [
-    socket,
+    statsPageOrSocket,
     z.strictObject({
       socket: socket.describe("The runtime socket."),
       master: socket

@@ -19,6 +19,7 @@ import {
   variableName,
 } from "./schema-parts.ts";
 import { balancer, nodeSsh, ssh } from "./schema-access.ts";
+import { statusPage } from "./schema-page.ts";
 
 const fromEnvironment = z
   .strictObject({
@@ -55,7 +56,12 @@ const node = z.union(
 );
 
 const drain = z.strictObject({
-  via: z.literal("runtime").default("runtime").describe("How the node leaves: HAProxy's runtime socket."),
+  via: z
+    .enum(["runtime", "status-page"])
+    .default("runtime")
+    .describe(
+      "How the node leaves: by HAProxy's runtime socket, or by its own page, which then fails HAProxy's checks.",
+    ),
   within: duration.default("60s").describe("How long sessions may take to end."),
   at_limit: z
     .literal("stop")
@@ -107,6 +113,12 @@ const check = z.strictObject({
   body: filled.optional().describe("Text that must occur in the answer. Filled in like url."),
   times: z.int().min(1).default(2).describe("Good answers in a row."),
   within: duration.default("90s").describe("How long the node may take to become well."),
+  while_out: z
+    .int()
+    .min(400)
+    .max(599)
+    .default(404)
+    .describe("drain.via: status-page: the HTTP status that the page answers with while it is held out."),
 });
 
 const ready = z.strictObject({
@@ -168,6 +180,7 @@ const pool = z.strictObject({
     .describe(
       "Run on every node that takes part in a deploy, before the first leaves and while all serve, as /bin/sh -eu. A resume may run it again.",
     ),
+  status_page: statusPage.optional(),
   upgrade: upgrade.optional(),
   restart: restart.describe("How the app is restarted, and what proves that it was."),
   check: check.describe("What a node itself must answer before it takes traffic again."),
@@ -189,7 +202,10 @@ export const inventorySchema = z
       .record(nameKey, balancer)
       .refine(filledMap, notEmpty)
       .meta({ minProperties: 1 })
-      .describe("Every HAProxy that serves these pools: its name here, and its runtime socket."),
+      .optional()
+      .describe(
+        "Every HAProxy that serves these pools: its name here, and its runtime socket. Its statistics page will do, or none at all, where every pool has drain.via: status-page.",
+      ),
     ssh: ssh
       .prefault({})
       .describe("How to log in to the nodes, and to balancers at ssh://; a node may differ."),

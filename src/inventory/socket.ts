@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import type { DirectAddress } from "./fleet.ts";
+import type { DirectAddress, StatsPage } from "./fleet.ts";
 
 /** sun_path of unix(7), less its NUL. Node cuts a longer path, and connects to whatever listens there. */
 const longestPath = 107;
@@ -13,6 +13,9 @@ export interface WrittenHost {
 
 /** A socket's address as it is written. */
 export type WrittenSocket = DirectAddress | ({ kind: "ssh"; path: string } & WrittenHost);
+
+/** How a balancer's address is written: its socket, or its statistics page. */
+export type WrittenAddress = WrittenSocket | StatsPage;
 
 /** `unix:/path`, `tcp://host:port` or `ssh://[user@]host[:port]/path`, an IPv6 host in brackets; undefined for anything else. */
 export function parseSocket(text: string): WrittenSocket | undefined {
@@ -51,6 +54,16 @@ export function parseSshHost(text: string): WrittenHost | undefined {
   if (host === undefined || (port !== undefined && (port < 1 || port > 65_535))) return undefined;
   return (inBrackets === undefined ? isHost(host) : isIPv6(host)) ? { user, host, port } : undefined;
 }
+
+/** The URL of a statistics page. No password: it would be shown wherever the address is. */
+function parseStatsPage(text: string): StatsPage | undefined {
+  if (!/^https?:\/\/[^\s\p{Cc};?#@]+$/u.test(text) || !URL.canParse(text)) return undefined;
+  return new URL(text).pathname === "/" && !text.endsWith("/") ? undefined : { kind: "http", url: text };
+}
+
+/** How a balancer is reached: at its runtime socket, or at its statistics page; undefined for anything else. */
+export const parseAddress = (text: string): WrittenAddress | undefined =>
+  parseSocket(text) ?? parseStatsPage(text);
 
 /** A host's name or address, without brackets and without a port. */
 export function isHost(text: string): boolean {

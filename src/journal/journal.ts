@@ -1,4 +1,4 @@
-import type { Deed, Journal, Known } from "../rotation/ports.ts";
+import type { Deed, Journal, Known } from "../rotation/records.ts";
 import { type JournalDatabase, broken } from "./database.ts";
 import { type Claim, type Holder, type Taken, holderOf, release, renew, take } from "./lease.ts";
 import { prune } from "./prune.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
-import type { Journal } from "../rotation/ports.ts";
+import type { Journal } from "../rotation/records.ts";
 import type { OpenJournal } from "./journal.ts";
 import { leaseLasts } from "./lease.ts";
 import { lost } from "./writes.ts";

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import type { NodeEnd } from "../events/events.ts";
-import type { Absence, DeedRecord, Known, RunRecord } from "../rotation/ports.ts";
+import type { Absence, DeedRecord, Known, RunRecord } from "../rotation/records.ts";
 import type { Tables } from "./schema.ts";
 import {
   readArgs,

@@ -12,7 +12,7 @@ import {
   runEnds,
   stepNames,
 } from "../events/events.ts";
-import type { Found } from "../rotation/ports.ts";
+import type { Found } from "../rotation/records.ts";
 
 const found = z.array(
   z.object({

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Kysely, sql } from "kysely";
 import { RotaError } from "../base/errors.ts";
-import type { Absence, Journal } from "../rotation/ports.ts";
+import type { Absence, Journal } from "../rotation/records.ts";
 import type { Tables } from "./schema.ts";
 
 /** A step that is done again, after a resume, takes the place of the try before. */

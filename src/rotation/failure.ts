@@ -1,8 +1,8 @@
 /** What is done with a node whose trip failed. Nothing here makes a node ready that was not proven. */
 import { messageOf } from "../base/errors.ts";
 import type { NodeEnd } from "../events/events.ts";
-import { leaveAsFound } from "./back.ts";
 import { LeftAlone } from "./leave.ts";
+import { wayOf } from "./ways.ts";
 import { type Trip, type World, isHeld, nameOf } from "./world.ts";
 
 interface Failed {
@@ -45,10 +45,10 @@ async function undoDrain(trip: Trip, world: World): Promise<NodeEnd> {
   // It was out before this run, and nothing proves it now.
   if (trip.standing === "ours") return "out";
   try {
-    await leaveAsFound(trip, world);
+    await wayOf(trip).leaveAsFound(trip, world);
   } catch (thrown) {
-    // A balancer that would not take the drain may not take the way back either, and needs none.
-    if (!(await isAsFound(trip, world))) {
+    // What would not be told to leave may not take the way back either, and needs none.
+    if (!(await wayOf(trip).isAsFound(trip, world))) {
       notice(trip, `${nameOf(trip)} could not be put back as found: ${messageOf(thrown)}`, world);
       return "out";
     }
@@ -58,27 +58,16 @@ async function undoDrain(trip: Trip, world: World): Promise<NodeEnd> {
   return "as found";
 }
 
-const isAsFound = ({ found }: Trip, { balancers }: World): Promise<boolean> =>
-  balancers.look(found).then(
-    (entries) => entries.every(({ admin }, i) => admin === found[i]?.admin),
-    () => false,
-  );
-
-/** A return by hand that failed: out as it was before, and drained where only a failing check kept it out. */
+/** A return by hand that failed: out as it was before. */
 async function outAgain(trip: Trip, world: World): Promise<NodeEnd> {
-  const out = trip.entries.filter((entry) => entry.outBecause);
-  const inMaint = out.filter((entry) => entry.admin === "maint");
   try {
-    await world.balancers.set(inMaint, "maint");
-    await world.balancers.set(
-      out.filter((entry) => !inMaint.includes(entry)),
-      "drain",
-    );
+    await wayOf(trip).outAgain(trip, world);
   } catch (thrown) {
     notice(trip, `${nameOf(trip)} could not be left as it was before: ${messageOf(thrown)}`, world);
     return "out";
   }
-  if (trip.absence || out.some((entry) => entry.admin === "ready")) return "out";
+  const byChecks = trip.entries.some((entry) => entry.outBecause && entry.admin === "ready");
+  if (trip.absence || byChecks) return "out";
   await forget(trip, world);
   return "as found";
 }
@@ -89,11 +78,12 @@ async function forget(trip: Trip, world: World): Promise<void> {
   });
 }
 
-/** Into maint on every balancer that can be told: a failed node gets no sticky client either. */
 async function keepOut(trip: Trip, world: World): Promise<void> {
-  await world.balancers.set(trip.places, "maint").catch((thrown: unknown) => {
-    notice(trip, `${nameOf(trip)} could not be told everywhere to stay out: ${messageOf(thrown)}`, world);
-  });
+  await wayOf(trip)
+    .keepOut(trip, world)
+    .catch((thrown: unknown) => {
+      notice(trip, `${nameOf(trip)} could not be told everywhere to stay out: ${messageOf(thrown)}`, world);
+    });
 }
 
 const notice = (trip: Trip, text: string, { emit }: World): void =>

@@ -3,23 +3,23 @@ import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { StepName } from "../events/events.ts";
 import { fill } from "../inventory/placeholders.ts";
-import { whileOutOfReach } from "./keep-out.ts";
 import { sayPlace } from "./place.ts";
 import { untilNewProcess } from "./process.ts";
 import { isBusy, sayOld } from "./quiet.ts";
 import { untilAnswered, whileUnanswered } from "./unanswered.ts";
+import type { Way } from "./ways.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
 
-export async function upgrade(trip: Trip, world: World): Promise<void> {
+export async function upgrade(trip: Trip, world: World, way: Way): Promise<void> {
   if (trip.upgrade === undefined) return;
-  await outOfReach(trip, world);
+  await way.outOfReach(trip, world);
   const { upgrade: script } = trip;
-  await whileOutOfReach(trip, world, () => runOnNode(trip, "upgrade", script, world));
+  await way.whileOutOfReach(trip, world, () => runOnNode(trip, "upgrade", script, world));
 }
 
-export async function restart(trip: Trip, world: World): Promise<void> {
-  await outOfReach(trip, world);
-  await whileOutOfReach(trip, world, async () => {
+export async function restart(trip: Trip, world: World, way: Way): Promise<void> {
+  await way.outOfReach(trip, world);
+  await way.whileOutOfReach(trip, world, async () => {
     await runOnNode(trip, "restart", trip.pool.restart.run, world);
     if (trip.pool.restart.pidfile !== undefined) await untilNewProcess(trip, world);
   });
@@ -29,13 +29,13 @@ export async function restart(trip: Trip, world: World): Promise<void> {
  * Drain still lets sticky clients and idle connections reach the node; maint does not. Before each thing that
  * is done on the node: a balancer that was reloaded since has forgotten it.
  */
-async function outOfReach(trip: Trip, world: World): Promise<void> {
+export async function outOfReach(trip: Trip, world: World): Promise<void> {
   await untilAnswered(trip, world, () => tellMaint(trip, world));
   await untilEmpty(trip, world);
 }
 
 /** A sticky client's request may have come between the quiet moment and maint: it is let end. */
-async function untilEmpty(trip: Trip, { balancers, clock, now, emit }: World): Promise<void> {
+export async function untilEmpty(trip: Trip, { balancers, clock, now, emit }: World): Promise<void> {
   const node = nameOf(trip);
   await poll({
     what: `the last requests of ${node} to end`,
@@ -105,12 +105,16 @@ export async function runOnNode(
   throw new RotaError(code, { problem: `${name} on ${node}: ${outcome.why}` });
 }
 
-/** The node's own word that it is well, so many times in a row. */
-export async function untilHealthy(trip: Trip, world: World): Promise<void> {
-  await whileOutOfReach(trip, world, () => passes(trip, world));
-}
-
-async function passes(trip: Trip, { health, clock, now, emit }: World): Promise<void> {
+/**
+ * The node's own word that it is well, so many times in a row.
+ *
+ * @param orStatus this status is as good
+ */
+export async function passes(
+  trip: Trip,
+  { health, clock, now, emit }: World,
+  { step, orStatus }: { step: StepName; orStatus?: number } = { step: "check" },
+): Promise<void> {
   const { check } = trip.pool;
   const values = valuesOf(trip);
   const url = fill(check.url, values);
@@ -124,7 +128,7 @@ async function passes(trip: Trip, { health, clock, now, emit }: World): Promise<
     signal: now,
     probe: async () => {
       const fault = await health.faultOf(
-        { url, status: check.status, body },
+        { url, status: check.status, orStatus, body },
         { within: Math.min(5_000, check.within), signal: now },
       );
       good = fault === undefined ? good + 1 : 0;
@@ -132,12 +136,12 @@ async function passes(trip: Trip, { health, clock, now, emit }: World): Promise<
         ? yes(undefined)
         : notYet(fault === undefined ? `${good} of ${check.times} good answers` : trip.redact(fault));
     },
-    onSaw: (saw) => emit({ type: "waiting", node: trip.node.name, step: "check", saw }),
+    onSaw: (saw) => emit({ type: "waiting", node: trip.node.name, step, saw }),
   });
 }
 
 /** What {NAME} may stand for. An IPv6 address needs its brackets in a URL (RFC 3986 §3.2.2). */
-const valuesOf = ({ node, variables }: Trip): Record<string, string> => ({
+export const valuesOf = ({ node, variables }: Trip): Record<string, string> => ({
   ...variables,
   host: node.host.includes(":") ? `[${node.host}]` : node.host,
   node: node.name,

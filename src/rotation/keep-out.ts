@@ -1,4 +1,4 @@
-import { RotaError } from "../base/errors.ts";
+import { RotaError, messageOf } from "../base/errors.ts";
 import { notYet, poll } from "../base/poll.ts";
 import { sayPlace } from "./place.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
@@ -42,3 +42,17 @@ async function keepOut(trip: Trip, { balancers, clock, emit }: World, over: Abor
 }
 
 const stillAtWork = () => notYet("work on the node");
+
+/** A reload meanwhile may have put a node that failed back into rotation: it is told again, and that is said. */
+export async function tellAgainIfBack(trip: Trip, { balancers, emit }: World): Promise<void> {
+  const node = nameOf(trip);
+  try {
+    const back = (await balancers.look(trip.places)).filter((entry) => entry.admin === "ready");
+    if (back.length === 0) return;
+    await balancers.set(back, "maint");
+    const text = `${back.map(sayPlace).join(", ")} no longer had ${node} out; told again`;
+    emit({ type: "notice", node, text });
+  } catch (thrown) {
+    emit({ type: "notice", node, text: `${node} could not be looked after: ${messageOf(thrown)}` });
+  }
+}

@@ -3,8 +3,10 @@ import { notYet, poll, yes } from "../base/poll.ts";
 import type { Share } from "../inventory/fleet.ts";
 import { type Knowing, lackOf, leavingOf, sayBackend } from "./capacity.ts";
 import { currentProcess } from "./process.ts";
-import type { Backend, Entry, Found } from "./ports.ts";
+import type { Backend, Entry } from "./ports.ts";
+import type { Found } from "./records.ts";
 import { untilAnswered } from "./unanswered.ts";
+import type { Way } from "./ways.ts";
 import { type Trip, type World, isHeld } from "./world.ts";
 
 /** Somebody took the node out since the plan was made: it is theirs, and is left as it is. */
@@ -13,9 +15,10 @@ export class LeftAlone extends Error {
 }
 
 /** Looks again, just before: what was true when the plan was made may not be any more. */
-export async function survey(trip: Trip, world: World): Promise<void> {
+export async function survey(trip: Trip, world: World, way: Way): Promise<void> {
   const { hosts, now } = world;
   await Promise.all([lookAgain(trip, world), trip.hostNeeded ? hosts.open(trip.node) : undefined]);
+  await way.survey(trip, world);
   if (trip.pool.restart.pidfile !== undefined && trip.hostNeeded)
     trip.process = await currentProcess(trip, hosts, now);
 }
@@ -48,17 +51,15 @@ export const asFound = ({ balancer, backend, server, admin, weight }: Entry): Fo
   weight,
 });
 
-/** Drained on every balancer at once, and only if enough of the others serve. */
-export async function leave(trip: Trip, world: World): Promise<void> {
+/** Out of rotation everywhere at once, and only if enough of the others serve. */
+export async function leave(trip: Trip, world: World, way: Way): Promise<void> {
   await world.leaving.add(async () => {
     await untilSpared(trip, world);
     await lookAgain(trip, world); // that may have been a long wait
     await recordAbsence(trip, world);
     trip.reached = "drained";
     trip.outSince = world.clock.now();
-    // Told on every balancer before any waiting: a late one keeps sending requests.
-    const inRotation = trip.entries.filter((entry) => entry.admin === "ready");
-    await untilAnswered(trip, world, () => world.balancers.set(inRotation, "drain"));
+    await way.tell(trip, world);
   });
 }
 

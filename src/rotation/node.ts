@@ -1,30 +1,32 @@
+import { restart, upgrade } from "./host.ts";
 import { leave, survey } from "./leave.ts";
-import { putBack } from "./back.ts";
-import { restart, untilHealthy, upgrade } from "./host.ts";
-import { untilQuiet } from "./quiet.ts";
+import { wayOf } from "./ways.ts";
 import { type Trip, type World, step } from "./world.ts";
 
 /** One node's trip: out, upgraded, restarted, proven, back. What happens when a step fails is in `failure.ts`. */
 export async function rotateNode(trip: Trip, world: World): Promise<void> {
-  await step(trip, "survey", world, () => survey(trip, world));
-  await step(trip, "drain", world, () => leave(trip, world));
-  await step(trip, "settle", world, () => untilQuiet(trip, world));
-  if (trip.upgrade !== undefined) await step(trip, "upgrade", world, () => upgrade(trip, world));
-  await step(trip, "restart", world, () => restart(trip, world));
-  await step(trip, "check", world, () => untilHealthy(trip, world));
-  await step(trip, "ready", world, () => putBack(trip, world));
+  const way = wayOf(trip);
+  await step(trip, "survey", world, () => survey(trip, world, way));
+  await step(trip, "drain", world, () => leave(trip, world, way));
+  await step(trip, "settle", world, () => way.untilQuiet(trip, world));
+  if (trip.upgrade !== undefined) await step(trip, "upgrade", world, () => upgrade(trip, world, way));
+  await step(trip, "restart", world, () => restart(trip, world, way));
+  await step(trip, "check", world, () => way.untilHealthy(trip, world));
+  await step(trip, "ready", world, () => way.putBack(trip, world));
 }
 
 /** Out by hand: the same steps as far as they go. */
 export async function drainNode(trip: Trip, world: World): Promise<void> {
-  await step(trip, "survey", world, () => survey(trip, world));
-  await step(trip, "drain", world, () => leave(trip, world));
-  await step(trip, "settle", world, () => untilQuiet(trip, world));
+  const way = wayOf(trip);
+  await step(trip, "survey", world, () => survey(trip, world, way));
+  await step(trip, "drain", world, () => leave(trip, world, way));
+  await step(trip, "settle", world, () => way.untilQuiet(trip, world));
 }
 
 /** Back by hand: proven first. */
 export async function readyNode(trip: Trip, world: World): Promise<void> {
-  await step(trip, "survey", world, () => survey(trip, world));
-  await step(trip, "check", world, () => untilHealthy(trip, world));
-  await step(trip, "ready", world, () => putBack(trip, world));
+  const way = wayOf(trip);
+  await step(trip, "survey", world, () => survey(trip, world, way));
+  await step(trip, "check", world, () => way.untilHealthy(trip, world));
+  await step(trip, "ready", world, () => way.putBack(trip, world));
 }

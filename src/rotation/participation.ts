@@ -1,7 +1,8 @@
 /** Who takes part in a run, and why a node is left alone. Pure. */
 import { asFound } from "./leave.ts";
 import { samePlace } from "./place.ts";
-import type { Absence, Entry, Found } from "./ports.ts";
+import type { Entry } from "./ports.ts";
+import type { Absence, Found } from "./records.ts";
 import type { Standing } from "./world.ts";
 
 export interface Choice {
@@ -25,7 +26,8 @@ export type Part = TakesPart | { takesPart: false; why: string };
 export function partOf(entries: Entry[], absence: Absence | undefined, choice: Choice): Part {
   if (absence?.kind === "hold") return held(choice, `${sayHold(absence)}${servedAnyway(entries)}`);
   const out = entries.filter(isOut);
-  if (out.length === 0) return { takesPart: true, standing: "serving" };
+  const nobodyAsked = entries.length === 0;
+  if (out.length === 0 && !(absence && nobodyAsked)) return { takesPart: true, standing: "serving" };
   if (absence) {
     const note = `was left out by run ${absence.run}; goes first, back when proven`;
     return { takesPart: true, standing: "ours", found: foundBefore(entries, absence), note };
@@ -58,11 +60,16 @@ export function partToDrain(entries: Entry[], absence: Absence | undefined): Par
   return { takesPart: true, standing: "down", note: `is down already (${sayStates(entries.filter(isOut))})` };
 }
 
-/** For a return by hand: whoever took it out, a person now says that it comes back. */
-export function partToReady(entries: Entry[], absence: Absence | undefined): Part {
+/**
+ * For a return by hand: whoever took it out, a person now says that it comes back.
+ *
+ * @param byPage it leaves by its own page, which a person may hold out: then the checks alone don't bring it back
+ */
+export function partToReady(entries: Entry[], absence: Absence | undefined, byPage: boolean): Part {
   const out = entries.filter(isOut);
-  if (out.length === 0 && !absence) return { takesPart: false, why: "in rotation already" };
-  if (!absence && out.every((entry) => entry.outBecause === "health" && entry.admin === "ready"))
+  const nobodyAsked = entries.length === 0;
+  if (out.length === 0 && !absence && !nobodyAsked) return { takesPart: false, why: "in rotation already" };
+  if (!absence && !byPage && out.every((entry) => entry.outBecause === "health" && entry.admin === "ready"))
     return {
       takesPart: false,
       why: `${sayStates(out)}; nobody took it out: HAProxy's own checks bring it back`,
@@ -73,7 +80,11 @@ export function partToReady(entries: Entry[], absence: Absence | undefined): Par
     takesPart: true,
     standing: "ours",
     found,
-    note: absence ? sayAbsence(absence) : `is ${sayStates(out)}`,
+    note: absence
+      ? sayAbsence(absence)
+      : nobodyAsked
+        ? "is where no balancer can be asked; its page is told in all the same"
+        : `is ${sayStates(out)}`,
   };
 }
 

@@ -7,8 +7,9 @@ import { type Batches, backendsByName, inBatches } from "./batches.ts";
 import type { Drift } from "./drift.ts";
 import { asFound } from "./leave.ts";
 import type { Part, TakesPart } from "./participation.ts";
-import { samePlace } from "./place.ts";
-import type { Absence, Entry, Place, Survey } from "./ports.ts";
+import { samePlace, sayPlace } from "./place.ts";
+import type { Entry, Place, Survey } from "./ports.ts";
+import type { Absence } from "./records.ts";
 import type { Trip } from "./world.ts";
 
 export interface PlanOptions {
@@ -76,15 +77,19 @@ export function makePlan(
   const knowing = { absences, run: undefined };
   for (const pool of fleet.pools.map((p) => withOptions(p, options))) {
     const trips: Trip[] = [];
+    const unchecked: Entry[] = [];
     for (const node of pool.nodes.filter((n) => options.nodes.some(({ name }) => name === n.name))) {
       const { entries, lacks } = entriesOfNode(fleet, pool, node, survey);
       missing.push(...lacks);
       const absence = absences.get(node.name);
       const part = options.part(node, entries, absence);
-      if (part.takesPart) trips.push(startTrip({ pool, node, entries, absence }, part, survey, options));
-      else plan.leftAlone.push({ node: node.name, why: part.why });
+      if (part.takesPart) {
+        trips.push(startTrip({ pool, node, entries, absence }, part, survey, options));
+        unchecked.push(...entries.filter(({ checked, tracks }) => !checked && tracks === undefined));
+      } else plan.leftAlone.push({ node: node.name, why: part.why });
     }
     if (trips.length === 0) continue;
+    if (pool.statusPage && unchecked.length > 0) plan.refusals.push(noChecks(unchecked));
     const { lacks, ...batches } = inBatches(pool, trips, backends, { ...options, knowing });
     lacking.push(...lacks);
     plan.pools.push({ pool, ...batches });
@@ -167,18 +172,29 @@ function startTrip(
     followers: followersOf(entries, survey.entries),
     found: part.found ?? entries.map(asFound),
     hold: errand.hold,
-    hostNeeded: errand.hostNeeded,
+    hostNeeded: errand.hostNeeded || toldOnHost(pool),
     variables,
     done: done?.(node) ?? new Set(),
     prepare: errand.upgrade ? pool.prepare : undefined,
     upgrade: errand.upgrade ? pool.upgrade?.run : undefined,
     reached: "untouched",
     process: undefined,
+    pageWasOut: false,
     outSince: undefined,
     lastLines: [],
     redact: redactor(secrets),
   };
 }
+
+/** Its page is told by a command over SSH. */
+const toldOnHost = ({ statusPage: page }: Pool): boolean =>
+  page !== undefined && ("run" in page.out || "run" in page.in);
+
+const noChecks = (entries: Entry[]): RotaError =>
+  new RotaError("BALANCER_ANSWER", {
+    problem: `${entries.map(sayPlace).join(", ")}: HAProxy runs no check there, so no status page can take it out`,
+    next: "add check to its server line, or take that backend out of the pool's backends",
+  });
 
 const placeOf = ({ balancer, backend, server }: Place): Place => ({ balancer, backend, server });
 

@@ -1,14 +1,6 @@
 /** What the heart needs from the rooms around it. Times are milliseconds. */
 import type { RotaError } from "../base/errors.ts";
-import type {
-  CommandName,
-  DeedName,
-  NodeEnd,
-  Outcome,
-  OutputLine,
-  RunEnd,
-  StepName,
-} from "../events/events.ts";
+import type { Outcome, OutputLine } from "../events/events.ts";
 import type { Check, Node } from "../inventory/fleet.ts";
 
 export type { Outcome, OutputLine } from "../events/events.ts";
@@ -137,126 +129,19 @@ export interface Hosts {
   close(node: Node): void;
 }
 
+/** What the node's page must answer. */
+export type Wanted = Pick<Check, "status" | "body"> & {
+  /** This status is as good. */
+  orStatus?: number | undefined;
+};
+
 /** One request to the node's own status page. */
 export interface Health {
   /** @returns undefined for a good answer, else what is wrong with it: "answered 503 instead of 200" */
   faultOf(
-    check: Pick<Check, "url" | "status" | "body">,
+    check: Wanted & { url: string },
     options: { within: number; signal: AbortSignal },
   ): Promise<string | undefined>;
-}
-
-/** A node that is out of rotation because of us. */
-export interface Absence {
-  node: string;
-  /** `hold`: a person took it out on purpose. `run`: a rotation that has not put it back. */
-  kind: "hold" | "run";
-  run: string;
-  by: string;
-  reason: string | undefined;
-  since: Date;
-  /** A hold's end, as its owner meant it; nothing happens by itself then. */
-  until: Date | undefined;
-  /** How the places were before. */
-  found: Found[];
-}
-
-/** A place as it was found, so that it can be left so. */
-export interface Found extends Place {
-  admin: AdminState;
-  weight: number;
-}
-
-/** Who starts a run, and with what. */
-export interface RunStart {
-  command: CommandName;
-  fleet: string;
-  by: string;
-  reason: string | undefined;
-  /** Values of --set, secrets redacted. */
-  set: Record<string, string>;
-  /** Names, in order. */
-  nodes: string[];
-  /** What the command was given: a resume goes by it. */
-  args: Record<string, unknown>;
-}
-
-/** Where runs are recorded, before and after each act. @throws RotaError JOURNAL, LEASE_LOST */
-export interface Journal {
-  begin(start: RunStart): Promise<string>;
-  /** Goes on with a run that had ended, or whose process is gone. */
-  resumed(run: string): Promise<void>;
-  stepStarted(run: string, node: string, step: StepName): Promise<void>;
-  /** `unknown` where nobody knows whether it was done: a resume must find out. */
-  stepEnded(run: string, node: string, step: StepName, end: Outcome["kind"], why?: string): Promise<void>;
-  /** What a command printed, secrets redacted. */
-  printed(run: string, node: string, step: StepName, text: string): Promise<void>;
-  /** Written before the act that takes the node out. */
-  takenOut(fleet: string, absence: Absence): Promise<void>;
-  /** Written after the node was seen back as it was found. */
-  putBack(fleet: string, node: string): Promise<void>;
-  nodeEnded(run: string, node: string, end: NodeEnd, why?: string): Promise<void>;
-  end(run: string, end: RunEnd, message?: string): Promise<void>;
-}
-
-/** What the journal knows from before. @throws RotaError JOURNAL */
-export interface Known {
-  /** Nodes of the fleet that are out because of us, by name. */
-  absences(fleet: string): Promise<Map<string, Absence>>;
-  /** What the last deploy that put this node back was given with --set. */
-  lastSet(fleet: string, node: string): Promise<Record<string, string> | undefined>;
-  /** How long the last good rotations of the fleet took, a node: milliseconds, newest first. */
-  lastRotations(fleet: string): Promise<number[]>;
-  /** Runs, the newest first; of one fleet, or of all. */
-  runs(fleet: string | undefined, most: number): Promise<RunRecord[]>;
-  /** Who asked this run to start no other node, if so. */
-  pausedBy(run: string): Promise<string | undefined>;
-  /** Deeds, the newest first; of one fleet and of the journal itself, or all. */
-  deeds(fleet: string | undefined, most: number): Promise<DeedRecord[]>;
-  /** One run by its id, or by the beginning of it; undefined unless exactly one begins so. */
-  run(id: string): Promise<WholeRun | undefined>;
-}
-
-/** A run as the journal has it. */
-export interface RunRecord extends RunStart {
-  run: string;
-  started: Date;
-  /** Undefined where it was not finished: it runs, or its process is gone. */
-  ended: Date | undefined;
-  outcome: RunEnd | undefined;
-  message: string | undefined;
-}
-
-/** With everything that is known of its nodes. */
-export interface WholeRun extends RunRecord {
-  steps: StepRecord[];
-  trips: { node: string; ended: Date; outcome: NodeEnd; why: string | undefined }[];
-  outputs: { node: string; step: StepName; text: string }[];
-  deeds: DeedRecord[];
-}
-
-/** What a person did that is no run: for whoever asks later who it was, and why. */
-export interface Deed {
-  deed: DeedName;
-  /** Absent where it concerns the journal as a whole. */
-  fleet: string | undefined;
-  run: string | undefined;
-  by: string;
-  reason: string | undefined;
-  /** What came of it, for people. */
-  what: string | undefined;
-}
-
-export interface DeedRecord extends Deed {
-  at: Date;
-}
-
-export interface StepRecord {
-  node: string;
-  step: StepName;
-  started: Date;
-  /** Undefined where nobody knows how it ended. */
-  ended: Date | undefined;
-  ok: boolean | undefined;
-  why: string | undefined;
+  /** Tells the node's app something; never throws for what the network does. */
+  post(url: string, options: { within: number; signal: AbortSignal }): Promise<Outcome>;
 }

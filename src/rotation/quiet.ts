@@ -53,7 +53,7 @@ async function tellAgain({ node }: Trip, { balancers, emit }: World, forgotten: 
 }
 
 /** Once a balancer: that a reload, not longer ago than sessions may take to end, left some that nobody can see. */
-function sayingUnseen({ node, pool }: Trip, { emit }: World): (unseen: OldWorkers["unseen"]) => void {
+export function sayingUnseen({ node, pool }: Trip, { emit }: World): (unseen: OldWorkers["unseen"]) => void {
   const told = new Set<string>();
   return (unseen) => {
     for (const { balancer, age, next } of unseen) {

@@ -1,13 +1,12 @@
 import PQueue from "p-queue";
-import { messageOf } from "../base/errors.ts";
 import type { Pool } from "../inventory/fleet.ts";
 import type { Batch } from "./batches.ts";
 import { afterFailure, endOf as tripEndOf } from "./failure.ts";
 import { rotateNode } from "./node.ts";
-import { sayPlace } from "./place.ts";
 import { type Plan, tripsOf } from "./plan.ts";
 import { prepareNodes } from "./prepare.ts";
 import { type TripEnd, tellEnd } from "./trip-end.ts";
+import { wayOf } from "./ways.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
 
 export interface RolloutEnd {
@@ -113,20 +112,7 @@ async function travelOne(trip: Trip, world: World, travel: Travel): Promise<Trip
   return tellEnd({ trip, end, failure }, started, world);
 }
 
-/** A reload meanwhile may have put a node that failed back into rotation: it is told again, and that is said. */
-async function keepOutFailed(ended: TripEnd[], { balancers, emit }: World): Promise<void> {
-  for (const { trip } of ended.filter(
-    ({ end, trip: { reached } }) => end === "out" && reached === "changed",
-  )) {
-    const node = nameOf(trip);
-    try {
-      const back = (await balancers.look(trip.places)).filter((entry) => entry.admin === "ready");
-      if (back.length === 0) continue;
-      await balancers.set(back, "maint");
-      const text = `${back.map(sayPlace).join(", ")} no longer had ${node} out; told again`;
-      emit({ type: "notice", node, text });
-    } catch (thrown) {
-      emit({ type: "notice", node, text: `${node} could not be looked after: ${messageOf(thrown)}` });
-    }
-  }
+async function keepOutFailed(ended: TripEnd[], world: World): Promise<void> {
+  const failed = ended.filter(({ end, trip: { reached } }) => end === "out" && reached === "changed");
+  for (const { trip } of failed) await wayOf(trip).lookAfter(trip, world);
 }

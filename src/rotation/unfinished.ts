@@ -1,6 +1,6 @@
 /** Where the nodes of a run stand that goes on. Pure: from what the journal has of it. */
 import type { StepName } from "../events/events.ts";
-import type { WholeRun } from "./ports.ts";
+import type { WholeRun } from "./records.ts";
 
 export interface Standings {
   /** Back, or left as they were wanted: nothing is to be done any more. */

@@ -4,7 +4,8 @@ import { RotaError, messageOf } from "../base/errors.ts";
 import type { Redact } from "../base/redact.ts";
 import type { Emit, StepName } from "../events/events.ts";
 import type { Node, Pool } from "../inventory/fleet.ts";
-import type { Absence, Balancers, Entry, Found, Health, Hosts, Journal, Place } from "./ports.ts";
+import type { Balancers, Entry, Health, Hosts, Place } from "./ports.ts";
+import type { Absence, Found, Journal } from "./records.ts";
 
 /** What a run acts on and answers to. */
 export interface World {
@@ -72,6 +73,8 @@ export interface Trip {
   reached: "untouched" | "tried" | "drained" | "changed" | "proven" | "back";
   /** The process before the restart, where the pool names a pid file. */
   process: string | undefined;
+  /** drain.via status-page: somebody held the page out before, and keeps it so. */
+  pageWasOut: boolean;
   /** When it was drained: milliseconds of the clock. */
   outSince: number | undefined;
   /** The last lines that its commands printed. */

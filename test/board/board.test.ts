@@ -5,7 +5,8 @@ import { reportLines } from "../../src/board/report.ts";
 import { type FleetStatus, statusLines } from "../../src/board/status.ts";
 import type { Event, EventBody } from "../../src/events/events.ts";
 import { nothingYet, reduce, type RunState } from "../../src/events/state.ts";
-import type { Absence, Entry } from "../../src/rotation/ports.ts";
+import type { Entry } from "../../src/rotation/ports.ts";
+import type { Absence } from "../../src/rotation/records.ts";
 
 const began = Date.parse("2026-01-02T03:04:05.000Z");
 const event = (seconds: number, body: EventBody): Event => ({

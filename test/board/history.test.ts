@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { nodeLines, runLines, runsLines } from "../../src/board/history.ts";
 import type { StepName } from "../../src/events/events.ts";
-import type { StepRecord, WholeRun } from "../../src/rotation/ports.ts";
+import type { StepRecord, WholeRun } from "../../src/rotation/records.ts";
 
 const began = Date.parse("2026-01-02T03:04:05.000Z");
 const at = (seconds: number): Date => new Date(began + seconds * 1_000);

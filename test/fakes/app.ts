@@ -12,7 +12,9 @@ export type FakeAnswer =
   /** Cuts the connection instead of answering. */
   | "reset"
   /** Cuts the connection in the middle of the body. */
-  | "cut";
+  | "cut"
+  /** As it is then. */
+  | ((url: string) => Exclude<FakeAnswer, (url: string) => unknown>);
 
 export interface FakeApp extends AsyncDisposable {
   /** Its status page. */
@@ -54,6 +56,7 @@ export async function fakeApp(): Promise<FakeApp> {
 }
 
 function give(answer: FakeAnswer, response: http.ServerResponse): void {
+  if (typeof answer === "function") return give(answer(response.req.url ?? ""), response);
   if (answer === "hang") return;
   if (answer === "reset") return void response.socket?.destroy();
   if (answer === "drip") {

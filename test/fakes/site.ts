@@ -8,7 +8,7 @@ import type { Event, StepName } from "../../src/events/events.ts";
 import type { OpenJournal } from "../../src/journal/journal.ts";
 import { openJournal } from "../../src/journal/open.ts";
 import { thisProcess } from "../../src/journal/process.ts";
-import type { Journal } from "../../src/rotation/ports.ts";
+import type { Journal } from "../../src/rotation/records.ts";
 import { type FakeApp, fakeApp } from "./app.ts";
 import { type FakeHaproxy, fakeHaproxy, type FakeHaproxyOptions } from "./haproxy.ts";
 import { type FakeHost, fakeHost } from "./ssh-host.ts";
@@ -39,6 +39,8 @@ export interface FakeSite extends AsyncDisposable {
   inventory: string;
   /** What the program finds its journal by, also in a process of its own. */
   env: Record<string, string | undefined>;
+  /** Of its nodes. */
+  names: string[];
   balancers: FakeHaproxy[];
   nodes: string[];
   /** Of each balancer. */
@@ -93,6 +95,7 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
   return {
     inventory,
     env,
+    names,
     balancers,
     nodes: names,
     backends,

@@ -32,6 +32,7 @@ test("what the file leaves out has its default", () => {
         ],
         needs: [],
         drain: { within: 60_000 },
+        statusPage: undefined,
         upgrade: undefined,
         restart: { via: "command", run: "./restart", pidfile: undefined },
         check: {
@@ -40,6 +41,7 @@ test("what the file leaves out has its default", () => {
           body: undefined,
           times: 2,
           within: 90_000,
+          whileOut: 404,
         },
         ready: { proof: "pass" },
         rollout: { canary: { count: 0 }, batch: [{ count: 1 }], minServing: { percent: 50 }, maxFailures: 0 },

@@ -10,7 +10,7 @@ import { journalAddress, openDatabase, openJournal } from "../../src/journal/ope
 import { thisProcess } from "../../src/journal/process.ts";
 import type { JournalDatabase } from "../../src/journal/database.ts";
 import type { Claim } from "../../src/journal/lease.ts";
-import type { Absence, Journal, RunStart } from "../../src/rotation/ports.ts";
+import type { Absence, Journal, RunStart } from "../../src/rotation/records.ts";
 import { type LabPostgres, startPostgres } from "../lab/postgres.ts";
 
 let postgres: LabPostgres;

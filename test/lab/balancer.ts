@@ -20,6 +20,8 @@ export interface LabBalancer {
   operatorSocket: string;
   userSocket: string;
   masterSocket: string;
+  /** The statistics page. */
+  statsUrl: string;
   /** The runtime socket on TCP, at admin level. */
   tcp: { host: string; port: number };
   /** What it runs with; a change takes effect at a reload. */
@@ -46,7 +48,7 @@ export interface BalancerOptions {
   /** Of the lab; it makes one of its own in there. */
   folder: string;
   haproxyBinary: string;
-  plan: Omit<BalancerPlan, "http" | "tcp" | "adminSocket" | "operatorSocket" | "userSocket">;
+  plan: Omit<BalancerPlan, "http" | "tcp" | "stats" | "adminSocket" | "operatorSocket" | "userSocket">;
   processes: Processes;
 }
 
@@ -54,7 +56,7 @@ export async function startBalancer(options: BalancerOptions): Promise<LabBalanc
   const { name, address, haproxyBinary, processes } = options;
   const folder = join(options.folder, name);
   await mkdir(folder);
-  const [httpPort = 0, tcpPort = 0] = await freePorts(2, [address]);
+  const [httpPort = 0, tcpPort = 0, statsPort = 0] = await freePorts(3, [address]);
   const sockets = {
     adminSocket: join(folder, "admin.sock"),
     operatorSocket: join(folder, "operator.sock"),
@@ -62,7 +64,8 @@ export async function startBalancer(options: BalancerOptions): Promise<LabBalanc
   };
   const [configFile, masterSocket] = [join(folder, "haproxy.cfg"), join(folder, "master.sock")];
   const [http, tcp] = [`${address}:${httpPort}`, `${address}:${tcpPort}`];
-  await writeFile(configFile, haproxyConfig({ ...options.plan, ...sockets, http, tcp }));
+  const stats = `${address}:${statsPort}`;
+  await writeFile(configFile, haproxyConfig({ ...options.plan, ...sockets, http, tcp, stats }));
   await validate(haproxyBinary, configFile);
 
   const workers = (): number[] => childrenOf(balancer.pid);
@@ -72,6 +75,7 @@ export async function startBalancer(options: BalancerOptions): Promise<LabBalanc
     url: `http://${http}`,
     ...sockets,
     masterSocket,
+    statsUrl: `http://${stats}/stats`,
     tcp: { host: address, port: tcpPort },
     configFile,
     pid: 0,

@@ -2,6 +2,8 @@ export interface BalancerPlan {
   /** Where the HTTP frontend listens, and the runtime socket that is on TCP. */
   http: string;
   tcp: string;
+  /** Where the statistics page is, under /stats. */
+  stats: string;
   adminSocket: string;
   operatorSocket: string;
   userSocket: string;
@@ -35,6 +37,11 @@ defaults
   timeout queue 5s
   timeout check 1s
   default-server inter ${plan.checkInterMs}ms fall ${plan.fall} rise ${plan.rise}
+
+frontend stats
+  bind ${plan.stats}
+  stats enable
+  stats uri /stats
 
 frontend http
   bind ${plan.http}

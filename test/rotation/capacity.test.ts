@@ -3,7 +3,8 @@ import { expect, test, vi } from "vitest";
 import { type Fleet, type Node, type Pool, type Share, shareOf } from "../../src/inventory/fleet.ts";
 import { partOf, partToDrain } from "../../src/rotation/participation.ts";
 import { type Plan, type PlanOptions, makePlan, tripsOf } from "../../src/rotation/plan.ts";
-import type { Absence, Backend, Entry, Survey } from "../../src/rotation/ports.ts";
+import type { Backend, Entry, Survey } from "../../src/rotation/ports.ts";
+import type { Absence } from "../../src/rotation/records.ts";
 import { nameOf } from "../../src/rotation/world.ts";
 import { fakeSite, type FakeSite, type Overrides, type Said } from "../fakes/site.ts";
 
@@ -258,9 +259,10 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
     needs: [],
     drain: { within: 1 },
     prepare: undefined,
+    statusPage: undefined,
     upgrade: undefined,
     restart: { via: "command", run: "true", pidfile: undefined },
-    check: { url: "http://{host}/", status: 200, body: undefined, times: 1, within: 1 },
+    check: { url: "http://{host}/", status: 200, body: undefined, times: 1, within: 1, whileOut: 404 },
     ready: { proof: "pass" },
     rollout: { canary: { count: 0 }, batch: [one.batch], minServing: one.minServing, maxFailures: 0 },
     limits: { connect: 1, command: 1, ready: 1, capacity: 1 },

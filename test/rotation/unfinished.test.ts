@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { nodeEnds, stepNames } from "../../src/events/events.ts";
-import type { WholeRun } from "../../src/rotation/ports.ts";
+import type { WholeRun } from "../../src/rotation/records.ts";
 import { doneSteps, standingsOf } from "../../src/rotation/unfinished.ts";
 
 const nodes = ["web1", "web2", "web3"];

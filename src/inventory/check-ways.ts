@@ -1,0 +1,82 @@
+/** How a pool's nodes leave, and whether what that needs is there. */
+import type { Draft, Entry } from "./draft.ts";
+import type { Finding, Path } from "./problems.ts";
+import { parseAddress } from "./socket.ts";
+
+export function checkWays(draft: Draft): Finding[] {
+  const pools = draft.entries(["pools"]);
+  const byRuntime = pools.filter((pool) => !leavesByPage(draft, pool));
+  const noBalancers = draft.at(["balancers"]) === undefined;
+  return [
+    ...(noBalancers && byRuntime.length > 0
+      ? [{ path: ["balancers"], on: "value" as const, text: "is missing" }]
+      : []),
+    ...byRuntime.flatMap((pool) => checkRuntime(draft, pool)),
+    ...pools
+      .filter((pool) => !byRuntime.includes(pool))
+      .flatMap((pool) => checkPage(draft, pool, noBalancers)),
+  ];
+}
+
+const viaOf = ({ path }: Entry): Path => [...path, "drain", "via"];
+
+const leavesByPage = (draft: Draft, pool: Entry): boolean => draft.at(viaOf(pool)) === "status-page";
+
+function checkRuntime(draft: Draft, { path }: Entry): Finding[] {
+  const pages = draft
+    .entries(["balancers"])
+    .filter(({ value }) => typeof value === "string" && parseAddress(value)?.kind === "http")
+    .map(({ key }) => key);
+  const named = draft.texts([...path, "balancers"]);
+  const unfit = pages.filter((name) => named?.includes(name) ?? true);
+  const text = `${unfit.join(", ")} is a statistics page, and read only; `;
+  const hint = named ? "" : "name the other balancers here, or ";
+  const readOnly: Finding = {
+    path: named ? [...path, "balancers"] : path,
+    on: named ? "value" : "key",
+    text: `${text}${hint}write drain: { via: status-page } with a status_page`,
+  };
+  const unused = draft.at([...path, "status_page"]) !== undefined;
+  return [
+    ...(unfit.length > 0 ? [readOnly] : []),
+    ...(unused
+      ? [
+          {
+            path: [...path, "status_page"],
+            on: "key" as const,
+            text: "is only for drain: { via: status-page }",
+          },
+        ]
+      : []),
+  ];
+}
+
+function checkPage(draft: Draft, pool: Entry, noBalancers: boolean): Finding[] {
+  const path = [...pool.path, "status_page"];
+  if (draft.at(path) === undefined) {
+    const text =
+      'needs status_page: { out: "touch out-of-rotation", in: "rm -f out-of-rotation" } in the pool';
+    return [{ path: viaOf(pool), on: "value", text }];
+  }
+  const missing = noBalancers
+    ? ["inter", "fall", "rise"].filter((key) => draft.at([...path, key]) === undefined)
+    : [];
+  const check = [...pool.path, "check"];
+  const same = (draft.at([...check, "while_out"]) ?? 404) === (draft.at([...check, "status"]) ?? 200);
+  return [
+    ...missing.map((key): Finding => {
+      const text =
+        "is missing; no balancer can be asked, so HAProxy's check must be known to wait long enough";
+      return { path: [...path, key], on: "value", text };
+    }),
+    ...(same
+      ? [
+          {
+            path: [...check, "status"],
+            on: "value" as const,
+            text: "is what the page answers while it is out, too",
+          },
+        ]
+      : []),
+  ];
+}

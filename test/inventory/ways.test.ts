@@ -1,0 +1,74 @@
+import { expect, test } from "vitest";
+import { faultsIn, fleetOf, rest, withPool } from "./files.ts";
+
+const byPage = "    drain: { via: status-page }\n    status_page: { out: touch x, in: rm x }\n";
+
+const top = (balancers: string): string =>
+  `fleet: shop\n${balancers}pools:\n  web:\n    nodes: { web1: 10.0.1.1 }\n`;
+
+test("a status page is resolved: commands, calls, and what is known of HAProxy's check", () => {
+  const page = "{ out: { post: 'http://{host}/out' }, in: rm x, inter: 5s, fall: 2, rise: 3, timeout: 1s }";
+  const fleet = fleetOf(withPool(`    drain: { via: status-page }\n    status_page: ${page}\n`));
+  expect(fleet.pools[0]?.statusPage).toEqual({
+    out: { post: "http://{host}/out" },
+    in: { run: "rm x" },
+    inter: 5_000,
+    fastinter: undefined,
+    fall: 2,
+    rise: 3,
+    timeout: 1_000,
+    linger: 5_000,
+  });
+  expect(fleet.pools[0]?.check.whileOut).toBe(404);
+});
+
+test("balancers may be statistics pages, or absent, where every pool leaves by its status page", () => {
+  const pages = fleetOf(`${top("balancers: { lb1: 'http://lb1:8404/stats' }\n")}${byPage}${rest}`);
+  expect(pages.balancers).toEqual([{ name: "lb1", socket: { kind: "http", url: "http://lb1:8404/stats" } }]);
+  const known = byPage.replace("in: rm x", "in: rm x, inter: 5s, fall: 2, rise: 2");
+  expect(fleetOf(`${top("")}${known}${rest}`).balancers).toEqual([]);
+});
+
+test.each([
+  [
+    "no status_page",
+    withPool("    drain: { via: status-page }\n"),
+    '6:19 pools.web.drain.via: needs status_page: { out: "touch out-of-rotation", in: "rm -f out-of-rotation" } in the pool',
+  ],
+  [
+    "a status_page that nothing uses",
+    withPool("    status_page: { out: touch x, in: rm x }\n"),
+    "6:5 pools.web.status_page: is only for drain: { via: status-page }",
+  ],
+  ["no balancers for a pool that needs them", `${top("")}${rest}`, "1:1 balancers: is missing"],
+  [
+    "a statistics page that a pool would have to change",
+    `${top("balancers: { lb1: unix:/a, lb2: 'http://lb2:8404/stats' }\n")}${rest}`,
+    "4:3 pools.web: lb2 is a statistics page, and read only; name the other balancers here, or write drain: { via: status-page } with a status_page",
+  ],
+  [
+    "a password in the address of a statistics page",
+    `${top("balancers: { lb1: 'http://me:pw@lb1/stats' }\n")}${byPage}${rest}`,
+    '2:19 balancers.lb1: "http://me:pw@lb1/stats" is not a statistics page; write http://lb1.example.net:8404/stats, without a password or ;csv',
+  ],
+  [
+    "a page that answers the same when it is out",
+    withPool(byPage).replace("/_status' }", "/_status', while_out: 503, status: 503 }"),
+    "9:73 pools.web.check.status: is what the page answers while it is out, too",
+  ],
+  [
+    "a call with an unknown placeholder",
+    withPool(byPage.replace("in: rm x", "in: { post: 'http://{hots}/in' }")),
+    "7:46 pools.web.status_page.in.post: {hots} is not known here; did you mean {host}?",
+  ],
+])("%s is told", (_, text, fault) => {
+  expect(faultsIn(text)).toEqual([fault]);
+});
+
+test("without balancers, what is needed to wait long enough must be there", () => {
+  expect(faultsIn(`${top("")}${byPage}${rest}`).map((fault) => fault.split(": ")[0])).toEqual([
+    "6:5 pools.web.status_page.inter",
+    "6:5 pools.web.status_page.fall",
+    "6:5 pools.web.status_page.rise",
+  ]);
+});
