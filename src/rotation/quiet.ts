@@ -82,7 +82,7 @@ export function quietFor(clock: Clock): (seen: Activity[], old?: Activity[]) => 
     const busy = all.some(isBusy) || seen.some((at) => !at.out);
     if (busy || !earlier || changed(earlier, all)) {
       since = clock.now();
-      looks = 1;
+      looks = busy ? 0 : 1;
       return notYet(busy ? sayBusy(seen, old) : "a quiet moment, watched for a while");
     }
     looks += 1;

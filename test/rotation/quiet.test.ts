@@ -64,7 +64,8 @@ const disturbances: [what: string, part: Partial<Activity>][] = [
 ];
 
 test.each(disturbances)("%s starts the wait anew", (_, part) => {
-  expect(lookAt([...times(2), part, ...times(3)], 125)).toEqual([no, no, no, no, true, true]);
+  // The look at which it was busy is none of the three.
+  expect(lookAt([...times(2), part, ...times(3)], 125)).toEqual([no, no, no, no, no, true]);
 });
 
 const changes: [what: string, part: Partial<Activity>][] = [

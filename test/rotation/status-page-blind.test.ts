@@ -172,7 +172,7 @@ test.concurrent(
     web2 = "MAINT";
     const short = await deploy(paged, "web1");
     expect(short.code).toBe(3);
-    expect(short.err).toContain("1 of 2 serve, 1 must stay (out: web2 MAINT)");
+    expect(short.err).toContain("1 of 2 serve, 1 must stay (out: web2 MAINT, by somebody else)");
   },
 );
 
