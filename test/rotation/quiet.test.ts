@@ -216,11 +216,11 @@ test("requests of a worker that a reload replaced are waited for, and named; a n
   expect(quiet([{ ...idle, sessions: 2 }], [{ ...old, sessions: 1, queued: 1 }])).toMatchObject({
     saw: "2 sessions left (lb1: 2); lb1/app/web1 (old worker 9): 2 sessions",
   });
-  const looks = [[old], [old], [{ ...old, total: 8 }], [], [], []].map((left) => {
+  const looks = [[old], [old], [old], [{ ...old, total: 8 }], [], [], []].map((left) => {
     clock.pass(125);
     return quiet([idle], left).done;
   });
-  expect(looks).toEqual([no, true, no, no, true, true]);
+  expect(looks).toEqual([no, no, true, no, no, true, true]);
 });
 
 test("a retry that a new worker counts is one, however many the one before had counted", () => {
