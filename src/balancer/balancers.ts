@@ -58,6 +58,12 @@ export function haproxies(
         unread: views.flatMap((view) => view.unread),
       };
     },
+    async answering(names) {
+      const answers = await Promise.all(
+        names.map(async (name) => ((await sites.get(name)?.answers()) ? [name] : [])),
+      );
+      return answers.flat();
+    },
     look: async (places) => inOrderOf(places, await each(places, (site, mine) => site.look(mine))),
     set: (places, state) => set(places, state, false),
     distrust: (places) => set(places, "drain", true),

@@ -21,6 +21,7 @@ import type { Ways } from "./ways.ts";
 /** One balancer of the inventory, and what rota asks it. */
 export interface BalancerSite {
   survey(needs: "read" | "change"): Promise<Survey>;
+  answers(): Promise<boolean>;
   look(places: Place[]): Promise<Entry[]>;
   /** @param distrust takes the health verdict back too */
   set(places: Place[], state: AdminState, distrust: boolean): Promise<void>;
@@ -78,6 +79,8 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
       return { entries, backends: backendsOf(name, entries, totals), unread: [] };
     },
 
+    answers: () => isAnswered(ask()),
+
     async look(places) {
       const views = await byNumber(places, viewsOf);
       const entries = views.flatMap(([states, rows]) => entriesOf(name, states, rows));
@@ -128,6 +131,16 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
     },
   };
 }
+
+/** Whether there was an answer at all. */
+export const isAnswered = (asked: Promise<unknown>): Promise<boolean> =>
+  asked.then(
+    () => true,
+    (thrown: unknown) => {
+      if (!(thrown instanceof RotaError)) throw thrown;
+      return thrown.code !== "BALANCER_UNREACHABLE";
+    },
+  );
 
 /** One backend: its servers' states, their rows, and the row of the backend itself. */
 type View = [states: ServerState[], servers: ServerRow[], totals: BackendRow[]];

@@ -6,7 +6,7 @@ import type { Activity, Entry, Place } from "../rotation/ports.ts";
 import { AnswerError } from "./answers.ts";
 import type { Deadlines } from "./exchange.ts";
 import { backendsOf } from "./reading.ts";
-import type { BalancerSite } from "./site.ts";
+import { type BalancerSite, isAnswered } from "./site.ts";
 import { type StatsCsv, readStatsCsv } from "./stats-csv.ts";
 
 /** Characters. 5,000 servers answer with about 1.5 MB. */
@@ -60,6 +60,7 @@ export function statsPageSite(
       const { entries, totals } = await read();
       return { entries, backends: backendsOf(name, entries, totals), unread: [] };
     },
+    answers: () => isAnswered(read()),
     look: async (places): Promise<Entry[]> => pick((await read()).entries, places),
     watch: async (places): Promise<Activity[]> => pick((await read()).activity, places),
     async capacity(places) {

@@ -10,7 +10,7 @@ import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
 import { untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
-import { balancersAt, fleetOf, whoIsThis } from "./site.ts";
+import { balancersAt, fleetOf, toleratedOf, whoIsThis } from "./site.ts";
 import { reasonOf } from "./variables.ts";
 import { readDuration } from "./words.ts";
 
@@ -18,6 +18,7 @@ export interface AbortArgs {
   run?: string | undefined;
   inventory?: string | undefined;
   reason?: string | undefined;
+  tolerate?: string[] | undefined;
   wait?: string | undefined;
   yes?: boolean | undefined;
   json?: boolean | undefined;
@@ -27,6 +28,7 @@ export interface AbortArgs {
 export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   const fleet = fleetOf(args.inventory, io);
   const reason = reasonOf(args.reason, fleet, io.env);
+  const tolerated = toleratedOf(args.tolerate, fleet);
   const wait = readDuration("--wait", args.wait) ?? 0;
   const by = whoIsThis(io.env);
   using stop = stopOnSignals();
@@ -43,7 +45,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   const run = await findOpenRun(journal, fleet.name, asked.run);
   const out = await outOf(run, journal);
   if (sayOut(out) !== told) throw changedMeanwhile(asked);
-  await hold(out, { by, reason: reason ?? `run ${run.run} was aborted` }, fleet, lease, io);
+  await hold(out, { by, reason: reason ?? `run ${run.run} was aborted` }, { fleet, tolerated }, lease, io);
   await lease.journal.end(run.run, "aborted", reason);
   const names = out.map(({ node }) => node);
   await journal.did({ deed: "abort", fleet: fleet.name, run: run.run, by, reason, what: sayOut(out) });
@@ -73,12 +75,15 @@ const sayOut = (out: Absence[]): string =>
 async function hold(
   out: Absence[],
   whose: { by: string; reason: string },
-  fleet: Fleet,
+  { fleet, tolerated }: { fleet: Fleet; tolerated: ReadonlySet<string> },
   lease: Lease,
   io: Io,
 ): Promise<void> {
   await using balancers = balancersAt(fleet.balancers, io);
-  const known = new Set(fleet.balancers.map(({ name }) => name));
+  const answering = await balancers.answering([...tolerated]);
+  const gone = [...tolerated].filter((name) => !answering.includes(name));
+  if (gone.length > 0) io.err(`${gone.join(", ")}: no answer, so nothing was told there (--tolerate)`);
+  const known = new Set(fleet.balancers.map(({ name }) => name).filter((name) => !gone.includes(name)));
   // There the page keeps the node out, and no balancer may be told anything.
   const byPage = new Set(
     fleet.pools.filter((p) => p.statusPage).flatMap((p) => p.nodes.map(({ name }) => name)),

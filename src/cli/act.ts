@@ -63,7 +63,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
 
   const began = systemClock.now();
   const rollout = await closingOnDefect(view, () =>
-    rollOut(plan, underLease(worldOf(work, means, { run, ...start }, view), lease), work.travel),
+    rollOut(plan, underLease(worldOf(work, plan, means, { run, ...start }, view), lease), work.travel),
   );
   const left = sayLeft(rollout.ended, rollout.notStarted);
   const failure =
@@ -153,6 +153,7 @@ type Start = Pick<World, "run" | "fleet" | "by" | "reason">;
 
 const worldOf = (
   { site, args }: Work,
+  { gone }: Plan,
   { known, lease, hosts, stop }: Means,
   start: Start,
   view: View,
@@ -170,6 +171,7 @@ const worldOf = (
   afterThisNode: stop.afterThisNode,
   now: AbortSignal.any([stop.now, lease.lost]),
   leaving: new PQueue({ concurrency: 1 }),
+  gone,
   force: args.force === true,
   absences: () => known.absences(start.fleet).catch(() => new Map<string, Absence>()),
   untilWanted: () =>

@@ -1,6 +1,14 @@
 /** deploy, plan, status, and the commands by hand. */
 import type { Io } from "./io.ts";
-import { type DefineCommand, type Ends, collect, examples, graceHelp, waitHelp } from "./define.ts";
+import {
+  type DefineCommand,
+  type Ends,
+  collect,
+  examples,
+  graceHelp,
+  tolerateHelp,
+  waitHelp,
+} from "./define.ts";
 
 export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void {
   command("deploy [nodes...]", "roll a release over the fleet, batch by batch")
@@ -16,6 +24,7 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
     .option("--include-held", "take along nodes that somebody keeps out, and leave them out")
     .option("--dry-run", "end after the plan and a connection to every host")
     .option("--reason <text>", "why, for the journal")
+    .option("--tolerate <balancer>", tolerateHelp, collect, [])
     .option("--wait <duration>", waitHelp)
     .option("--grace <duration>", graceHelp)
     .option("-y, --yes", "don't ask")
@@ -45,6 +54,7 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
     .option("--skip <node>", "leave this node (or glob, or @pool) alone; again for more", collect, [])
     .option("--include-down", "take along nodes that are down")
     .option("--include-held", "take along nodes that somebody keeps out")
+    .option("--tolerate <balancer>", tolerateHelp, collect, [])
     .option("--json", "the plan as JSON")
     .addHelpText(
       "after",
@@ -66,6 +76,7 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
 
   command("drain <nodes...>", "take nodes out of rotation by hand, and hold them there")
     .option("--reason <text>", "why, for whoever finds the node out (needed)")
+    .option("--tolerate <balancer>", tolerateHelp, collect, [])
     .option("--wait <duration>", waitHelp)
     .option("--grace <duration>", graceHelp)
     .option("--for <duration>", "how long it is meant to stay out: 30m, 2h; it never comes back by itself")
@@ -86,6 +97,7 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
   command("ready <nodes...>", "put nodes back into rotation by hand, proven first")
     .option("--set <KEY=VALUE>", "a variable for the check, where its last deploy is not right", collect, [])
     .option("--reason <text>", "why, for the journal")
+    .option("--tolerate <balancer>", tolerateHelp, collect, [])
     .option("--wait <duration>", waitHelp)
     .option("--grace <duration>", graceHelp)
     .option("-y, --yes", "don't ask")
@@ -102,6 +114,7 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
     .option("--set <KEY=VALUE>", "a variable, where that of its last deploy is not right", collect, [])
     .option("--include-held", "restart also a node that somebody keeps out, and leave it out")
     .option("--reason <text>", "why, for the journal")
+    .option("--tolerate <balancer>", tolerateHelp, collect, [])
     .option("--wait <duration>", waitHelp)
     .option("--grace <duration>", graceHelp)
     .option("-y, --yes", "don't ask")

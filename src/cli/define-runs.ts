@@ -1,12 +1,21 @@
 /** What is done with runs, and with the lease. */
 import type { Io } from "./io.ts";
-import { type DefineCommand, type Ends, collect, examples, graceHelp, waitHelp } from "./define.ts";
+import {
+  type DefineCommand,
+  type Ends,
+  collect,
+  examples,
+  graceHelp,
+  tolerateHelp,
+  waitHelp,
+} from "./define.ts";
 
 export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
   command("resume [run]", "go on with a run: half-done nodes first, then the rest")
     .option("--retry", "try the nodes that failed again")
     .option("--skip <node>", "leave this node (or glob, or @pool) out; again for more", collect, [])
     .option("--reason <text>", "why, for the journal")
+    .option("--tolerate <balancer>", tolerateHelp, collect, [])
     .option("--wait <duration>", waitHelp)
     .option("--grace <duration>", graceHelp)
     .option("-y, --yes", "don't ask")
@@ -25,6 +34,7 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
 
   command("abort [run]", "close a run: what is proven stays in, what it took out stays out, held")
     .option("--reason <text>", "why, for the journal")
+    .option("--tolerate <balancer>", tolerateHelp, collect, [])
     .option("--wait <duration>", waitHelp)
     .option("-y, --yes", "don't ask")
     .option("--json", "as JSON")

@@ -25,6 +25,8 @@ export const collect = (word: string, before: string[]): string[] => [...before,
 
 export const graceHelp =
   "after a signal: stop at the next safe point when this is over, for CI systems that kill soon (8s)";
+export const tolerateHelp =
+  "go on without this balancer, known to be gone, if it does not answer; again for more";
 export const waitHelp = "where somebody else changes the fleet: wait so long for them (10m)";
 
 export function examples(...lines: [command: string, what: string][]): string {

@@ -31,6 +31,7 @@ const wordsOf = (args: RolloutArgs & ChangeArgs): string[] => [
   ...(args.minServing === undefined ? [] : ["--min-serving", args.minServing]),
   ...(args.maxFailures === undefined ? [] : ["--max-failures", args.maxFailures]),
   ...args.skip.flatMap((node) => ["--skip", node]),
+  ...(args.tolerate ?? []).flatMap((name) => ["--tolerate", name]),
   ...(args.includeDown ? ["--include-down"] : []),
   ...(args.includeHeld ? ["--include-held"] : []),
 ];

@@ -47,10 +47,11 @@ export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
   return change({ ...work, options: withReason }, io);
 }
 
-const wordsOf = ({ nodes, inventory, reason, for: until }: DrainArgs): string[] => [
+const wordsOf = ({ nodes, inventory, reason, tolerate = [], for: until }: DrainArgs): string[] => [
   "drain",
   ...nodes,
   ...(inventory === undefined ? [] : ["-i", inventory]),
   ...(reason?.trim() ? ["--reason", reason] : []),
+  ...tolerate.flatMap((name) => ["--tolerate", name]),
   ...(until === undefined ? [] : ["--for", until]),
 ];

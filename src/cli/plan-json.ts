@@ -3,7 +3,7 @@ import { nameOf } from "../rotation/world.ts";
 
 /** A plan for scripts. */
 export const planAsJson = (
-  { pools, leftAlone, drift, notes, refusals }: Plan,
+  { pools, leftAlone, drift, gone, notes, refusals }: Plan,
   nodeTook: number | undefined,
 ) => ({
   pools: pools.map(({ pool, batches, smaller }) => ({
@@ -17,6 +17,7 @@ export const planAsJson = (
   })),
   leftAlone,
   drift,
+  without: gone,
   notes,
   refusals: refusals.map(({ code, message }) => ({ code, problem: message })),
   msPerBatch: nodeTook,

@@ -26,6 +26,7 @@ export async function plan(args: RolloutArgs & SiteArgs, io: Io): Promise<ExitCo
   const noVariables = () => ({ variables: {}, secrets: [] });
   const made = makePlan(fleet, survey, absences, {
     ...options(site),
+    tolerated: site.tolerated,
     force: false,
     variablesOf: noVariables,
   });

@@ -44,7 +44,12 @@ export async function prepare(
   const done = (node: { name: string }): ReadonlySet<StepName> =>
     args.resume?.done.get(node.name) ?? new Set();
   const doneBefore = ({ name }: { name: string }): boolean => args.resume?.back.has(name) === true;
-  const plan = makePlan(fleet, survey, absences, { ...planOptions, done, doneBefore });
+  const plan = makePlan(fleet, survey, absences, {
+    ...planOptions,
+    tolerated: site.tolerated,
+    done,
+    doneBefore,
+  });
   if (planOptions.errand.upgrade) await warn(plan, site, survey, set);
   await openHosts(plan, hosts);
   const isOver = unfinished && unfinished.ended === undefined && unfinished.run !== args.resume?.run;

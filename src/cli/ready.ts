@@ -23,6 +23,7 @@ export async function ready(args: ReadyArgs, io: Io): Promise<ExitCode> {
     ...args.nodes,
     ...(args.inventory === undefined ? [] : ["-i", args.inventory]),
     ...args.set.flatMap((pair) => ["--set", pair]),
+    ...(args.tolerate ?? []).flatMap((name) => ["--tolerate", name]),
   ]);
   const options = withLastSet(site, set, io.env, {
     nodes: site.nodes,

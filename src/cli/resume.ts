@@ -35,6 +35,7 @@ const storedArgs = z.object({
   maxFailures: z.string().optional(),
   includeDown: z.boolean().optional(),
   includeHeld: z.boolean().optional(),
+  tolerate: z.array(z.string()).default([]),
   force: z.boolean().optional(),
   reason: z.string().optional(),
   for: z.string().optional(),
@@ -64,7 +65,8 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const stored = storedArgs.parse(run.args);
   const done = await stepsDone({ run, fleet, nodes, failed, set: readSet(stored.set) }, args, io);
   const { run: _, retry: __, ...given } = args;
-  const words = { ...stored, ...given, reason: args.reason ?? stored.reason, nodes, skip: [] };
+  const tolerate = [...stored.tolerate, ...(args.tolerate ?? [])];
+  const words = { ...stored, ...given, reason: args.reason ?? stored.reason, nodes, skip: [], tolerate };
   const again = {
     ...words,
     force: stored.force,

@@ -22,6 +22,7 @@ export async function rotate(args: RotateArgs, io: Io): Promise<ExitCode> {
     ...args.nodes,
     ...(args.inventory === undefined ? [] : ["-i", args.inventory]),
     ...args.set.flatMap((pair) => ["--set", pair]),
+    ...(args.tolerate ?? []).flatMap((name) => ["--tolerate", name]),
     ...(args.includeHeld ? ["--include-held"] : []),
   ]);
   const options = withLastSet(site, set, io.env, {

@@ -4,7 +4,12 @@ import type { Io } from "./io.ts";
 
 /** What happened, how things were left, what to type next. */
 export function errorLines({ message, left, next }: RotaError): string[] {
-  return [`rota: ${message}`, ...(left ? [`  left:  ${left}`] : []), ...(next ? [`  next:  ${next}`] : [])];
+  const indented = left?.replaceAll("\n", "\n         ");
+  return [
+    `rota: ${message}`,
+    ...(indented ? [`  left:  ${indented}`] : []),
+    ...(next ? [`  next:  ${next}`] : []),
+  ];
 }
 
 /** Shows whatever a command threw; a stack trace only for a defect of rota itself. */

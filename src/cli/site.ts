@@ -1,9 +1,12 @@
 import { hostname, userInfo } from "node:os";
+import { RotaError } from "../base/errors.ts";
 import { haproxies } from "../balancer/balancers.ts";
 import { findInventory } from "../inventory/find.ts";
 import { type Balancer, type Fleet, type Node, balancersOf } from "../inventory/fleet.ts";
 import { thisMachine } from "../inventory/here.ts";
 import { loadInventory } from "../inventory/load.ts";
+import { shown } from "../inventory/names.ts";
+import { nearest } from "../inventory/near.ts";
 import { selectNodes } from "../inventory/select.ts";
 import type { Balancers } from "../rotation/ports.ts";
 import type { Io } from "./io.ts";
@@ -15,11 +18,14 @@ export interface Site extends AsyncDisposable {
   nodes: Node[];
   /** The balancers of these nodes' pools; others are not asked. */
   balancers: Balancers;
+  /** Balancers to go on without, where they don't answer. */
+  tolerated: ReadonlySet<string>;
 }
 
 export interface SiteArgs {
   inventory?: string | undefined;
   nodes: string[];
+  tolerate?: string[] | undefined;
   json?: boolean | undefined;
 }
 
@@ -28,7 +34,7 @@ export const fleetOf = (inventory: string | undefined, { env, cwd }: Io): Fleet 
   loadInventory(findInventory({ given: inventory, env, cwd }), thisMachine(cwd));
 
 /** @throws RotaError USAGE, INVENTORY */
-export function openSite({ inventory, nodes: words }: SiteArgs, io: Io): Site {
+export function openSite({ inventory, nodes: words, tolerate }: SiteArgs, io: Io): Site {
   const fleet = fleetOf(inventory, io);
   const nodes = selectNodes(fleet, words);
   const pools = fleet.pools.filter((pool) => pool.nodes.some((node) => nodes.includes(node)));
@@ -37,7 +43,27 @@ export function openSite({ inventory, nodes: words }: SiteArgs, io: Io): Site {
   const told = new Set(pools.filter((pool) => !pool.statusPage).flatMap((pool) => pool.balancers));
   const onlyRead = new Set([...concerned].map(({ name }) => name).filter((name) => !told.has(name)));
   const balancers = balancersAt([...concerned], io, onlyRead);
-  return { fleet, nodes, balancers, [Symbol.asyncDispose]: () => balancers[Symbol.asyncDispose]() };
+  const tolerated = toleratedOf(tolerate, fleet);
+  return {
+    fleet,
+    nodes,
+    balancers,
+    tolerated,
+    [Symbol.asyncDispose]: () => balancers[Symbol.asyncDispose](),
+  };
+}
+
+/** Names of --tolerate. @throws RotaError USAGE */
+export function toleratedOf(words: string[] = [], { balancers, file }: Fleet): Set<string> {
+  const names = balancers.map(({ name }) => name);
+  for (const word of words.filter((one) => !names.includes(one))) {
+    const meant = nearest(word, names);
+    throw new RotaError("USAGE", {
+      problem: `--tolerate ${shown(word)}: ${file} has no such balancer`,
+      next: `--tolerate ${meant ?? names[0] ?? ""}; there are ${names.join(", ")}`,
+    });
+  }
+  return new Set(words);
 }
 
 export const balancersAt = (

@@ -25,7 +25,7 @@ export async function putBack(trip: Trip, world: World): Promise<void> {
   if (gone.length === 0 || !trip.absence) return world.journal.putBack(world.fleet, trip.node.name);
   await world.journal.takenOut(world.fleet, { ...trip.absence, found: gone });
   const where = gone.map(sayPlace).join(", ");
-  const text = `${where}: no longer in the inventory, and still as run ${trip.absence.run} left it`;
+  const text = `${where}: not asked any more, and as run ${trip.absence.run} left it, or as it has it itself`;
   world.emit({ type: "notice", node: trip.node.name, text });
 }
 

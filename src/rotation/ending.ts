@@ -25,7 +25,7 @@ export function failureOf({ ended, notStarted }: RolloutEnd, goOn: GoOn): RotaEr
   const advice = cause instanceof RotaError && cause.next ? `${cause.next}; then: ` : "";
   return new RotaError(code, {
     problem: failed.map(sayFailure).join("\n"),
-    left: sayLeft(ended, notStarted),
+    left: sayLeft(ended, notStarted) + sayForgetful(ended),
     next: advice + (isUntouched(ended) ? goOn.again : nextAfter(failed, goOn)),
     cause,
   });
@@ -85,6 +85,13 @@ export function sayLeft(ended: TripEnd[], notStarted: Trip[]): string {
     .filter(([who]) => who.length > 0)
     .map(([who, one, many]) => `${listed(who)} ${who.length === 1 ? one : many}`)
     .join("; ");
+}
+
+/** What is told at the runtime socket lasts as long as the worker that was told. */
+function sayForgetful(ended: TripEnd[]): string {
+  const told = ended.filter((one) => one.end === "out" && !isInPart(one) && !one.trip.pool.statusPage);
+  if (told.length === 0) return "";
+  return `\n(a HAProxy that is reloaded and loads no server state file forgets that; rota status would name ${listed(told.map(({ trip }) => nameOf(trip)))} first)`;
 }
 
 /** Not every balancer would take it back. */

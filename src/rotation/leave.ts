@@ -5,6 +5,7 @@ import { type Knowing, lackOf, leavingOf, sayBackend } from "./capacity.ts";
 import { currentProcess } from "./process.ts";
 import type { Backend, Entry } from "./ports.ts";
 import type { Found } from "./records.ts";
+import { stillGone } from "./tolerance.ts";
 import { untilAnswered } from "./unanswered.ts";
 import type { Way } from "./ways.ts";
 import { type Trip, type World, isHeld } from "./world.ts";
@@ -17,7 +18,11 @@ export class LeftAlone extends Error {
 /** Looks again, just before: what was true when the plan was made may not be any more. */
 export async function survey(trip: Trip, world: World, way: Way): Promise<void> {
   const { hosts, now } = world;
-  await Promise.all([lookAgain(trip, world), trip.hostNeeded ? hosts.open(trip.node) : undefined]);
+  await Promise.all([
+    lookAgain(trip, world),
+    trip.hostNeeded ? hosts.open(trip.node) : undefined,
+    stillGone(world.gone, world.balancers),
+  ]);
   await way.survey(trip, world);
   if (trip.pool.restart.pidfile !== undefined && trip.hostNeeded)
     trip.process = await currentProcess(trip, hosts, now);
@@ -63,7 +68,7 @@ export async function leave(trip: Trip, world: World, way: Way): Promise<void> {
   });
 }
 
-/** Places of balancers that are no longer in the inventory: there the node is still as our run left it. */
+/** Places of balancers that are no longer in the inventory, or that this run does without: there the node is still as our run left it. */
 export const goneOf = ({ absence, pool }: Trip): Found[] =>
   absence?.found.filter(({ balancer }) => !pool.balancers.includes(balancer)) ?? [];
 

@@ -10,6 +10,7 @@ import type { Part, TakesPart } from "./participation.ts";
 import { samePlace, sayPlace } from "./place.ts";
 import type { Entry, Place, Survey } from "./ports.ts";
 import type { Absence } from "./records.ts";
+import { goneAt, noneLeft, sayTolerated, unreadErrors, without } from "./tolerance.ts";
 import type { Trip } from "./world.ts";
 
 export interface PlanOptions {
@@ -24,6 +25,8 @@ export interface PlanOptions {
   maxFailures?: number | undefined;
   /** Past the capacity guard. */
   force: boolean;
+  /** Balancers that a person said to go on without, where they don't answer. */
+  tolerated?: ReadonlySet<string> | undefined;
   /** Steps of a node that an earlier try has done for good. */
   done?: ((node: Node) => ReadonlySet<StepName>) | undefined;
   /** Nodes that this run has put back already. */
@@ -45,6 +48,8 @@ export interface Plan {
   leftAlone: { node: string; why: string }[];
   /** Where the inventory and the balancers, or the balancers among themselves, differ. */
   drift: Drift[];
+  /** Balancers that this plan does without. */
+  gone: string[];
   /** What a person should know of this plan, and that does not refuse it. */
   notes: string[];
   /** Nodes that may fail in the whole run. */
@@ -68,14 +73,19 @@ export function makePlan(
   options: PlanOptions,
 ): Plan {
   const maxFailures = options.maxFailures ?? Infinity;
-  const refusals = survey.unread.map(({ error }) => error);
-  const plan: Plan = { pools: [], leftAlone: [], drift: [], notes: [], maxFailures, refusals };
+  const { tolerated = new Set() } = options;
+  const gone = goneAt(survey, tolerated);
+  const refusals = unreadErrors(survey, gone, fleet);
+  const isUnread = refusals.length > 0;
+  const notes = sayTolerated(tolerated, gone);
+  const plan: Plan = { pools: [], leftAlone: [], drift: [], gone: [...gone], notes, maxFailures, refusals };
   const missing: string[] = [];
   const lacking: string[] = [];
   // One for all pools: those that share a backend share what it can spare.
   const backends = backendsByName(survey.backends);
   const knowing = { absences, run: undefined };
-  for (const pool of fleet.pools.map((p) => withOptions(p, options))) {
+  for (const whole of fleet.pools.map((p) => withOptions(p, options))) {
+    const pool = without(whole, gone);
     const trips: Trip[] = [];
     const unchecked: Entry[] = [];
     for (const node of pool.nodes.filter((n) => options.nodes.some(({ name }) => name === n.name))) {
@@ -89,6 +99,7 @@ export function makePlan(
       } else plan.leftAlone.push({ node: node.name, why: part.why });
     }
     if (trips.length === 0) continue;
+    if (gone.size > 0 && pool.balancers.length === 0) plan.refusals.push(noneLeft(whole));
     if (pool.statusPage && unchecked.length > 0) plan.refusals.push(noChecks(unchecked));
     const { lacks, ...batches } = inBatches(pool, trips, backends, { ...options, knowing });
     lacking.push(...lacks);
@@ -96,7 +107,7 @@ export function makePlan(
   }
   if (missing.length > 0)
     plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n") }));
-  if (lacking.length > 0 && survey.unread.length === 0) {
+  if (lacking.length > 0 && !isUnread) {
     const problem = `too few would serve:\n${lacking.map((lack) => `  ${lack}`).join("\n")}`;
     const lower = options.errand.upgrade ? "lower --min-serving, " : "";
     const next = `bring servers back first (rota status), ${lower}or --force past this guard`;

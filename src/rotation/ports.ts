@@ -95,6 +95,8 @@ export interface OldWorkers {
 export interface Balancers {
   /** Everything on every balancer. One that can't be read, or gives too few rights to change it, is listed. */
   survey(needs: "read" | "change"): Promise<Survey>;
+  /** Those of these balancers that answer, at whatever level of rights; never throws for the others. */
+  answering(names: string[]): Promise<string[]>;
   /** These places, read afresh. */
   look(places: Place[]): Promise<Entry[]>;
   /** Sets the admin state everywhere at once and reads back that each took it. */

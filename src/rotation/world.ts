@@ -25,6 +25,8 @@ export interface World {
   now: AbortSignal;
   /** One node at a time through the capacity guard: two must not count on the same spare. */
   leaving: PQueue;
+  /** Balancers that a person said to go on without. */
+  gone: string[];
   /** Past the capacity guard; a person said so. */
   force: boolean;
   /** Nodes that are out because of us, by name, to say whose lack it is; none where the journal can't tell. */
