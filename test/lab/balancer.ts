@@ -8,6 +8,7 @@ import { freePorts } from "./addresses.ts";
 import { ask } from "./ask.ts";
 import { haproxyConfig, type BalancerPlan } from "./haproxy-config.ts";
 import { childrenOf, runs, signal } from "./family.ts";
+import { haproxyBinary } from "./haproxy-binary.ts";
 import type { Processes } from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
@@ -45,13 +46,12 @@ export interface BalancerOptions {
   address: string;
   /** Of the lab; it makes one of its own in there. */
   folder: string;
-  haproxyBinary: string;
   plan: Omit<BalancerPlan, "http" | "tcp" | "adminSocket" | "operatorSocket" | "userSocket">;
   processes: Processes;
 }
 
 export async function startBalancer(options: BalancerOptions): Promise<LabBalancer> {
-  const { name, address, haproxyBinary, processes } = options;
+  const { name, address, processes } = options;
   const folder = join(options.folder, name);
   await mkdir(folder);
   const [httpPort = 0, tcpPort = 0] = await freePorts(2, [address]);
@@ -63,7 +63,7 @@ export async function startBalancer(options: BalancerOptions): Promise<LabBalanc
   const [configFile, masterSocket] = [join(folder, "haproxy.cfg"), join(folder, "master.sock")];
   const [http, tcp] = [`${address}:${httpPort}`, `${address}:${tcpPort}`];
   await writeFile(configFile, haproxyConfig({ ...options.plan, ...sockets, http, tcp }));
-  await validate(haproxyBinary, configFile);
+  await validate(configFile);
 
   const workers = (): number[] => childrenOf(balancer.pid);
   const log = join(folder, "haproxy.log");
@@ -101,7 +101,7 @@ export async function startBalancer(options: BalancerOptions): Promise<LabBalanc
   return balancer;
 }
 
-async function validate(haproxyBinary: string, configFile: string): Promise<void> {
+async function validate(configFile: string): Promise<void> {
   await promisify(execFile)(haproxyBinary, ["-c", "-f", configFile]).catch((error: { stderr?: string }) => {
     throw new Error(`HAProxy does not accept ${configFile}:\n${error.stderr ?? ""}`, { cause: error });
   });
