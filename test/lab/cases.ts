@@ -34,7 +34,8 @@ declare module "vitest" {
  * `seen` is a load's report, or any of `{ sent, lost, saw }`; without it the row says only whether the test passed.
  * The name is the row, so it is the same on every version and unlike every other. A test may report several cases. One
  * that is reported again, as by the second attempt of a test, adds its requests to those before: no loss is forgotten.
- * `scripts/versions` runs the tests and writes the table, its rows in the order of files and tests.
+ * `scripts/chaos versions` runs the tests and makes the table, its rows in the order of files and tests. In a test of many
+ * values, `test.for` hands over the context, `test.each` does not: test.for(values)("…", async (value, { task }) => …).
  */
 export function reportCase(
   task: TestContext["task"],

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { notYet, yes } from "../../src/base/poll.ts";
 import type { LabBalancer } from "./balancer.ts";
+import { reportCase } from "./cases.ts";
 import { haproxyIsAtLeast, haproxyVersion } from "./haproxy-binary.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { startLoad, type Load } from "./load.ts";
@@ -29,6 +30,14 @@ test("the lab's HAProxies are the one that was asked for", async () => {
   for (const balancer of lab.balancers)
     expect(await balancer.ask("show info")).toContain(`\nVersion: ${haproxyVersion()}\n`);
   expect([haproxyIsAtLeast(2, 6), haproxyIsAtLeast(99, 0)]).toEqual([true, false]);
+});
+
+test("a case that is reported again adds up, so that the loss of a first attempt is not forgotten", ({
+  task,
+}) => {
+  reportCase(task, "none", { sent: 10, lost: 1 });
+  reportCase(task, "none", { sent: 5, lost: 0, saw: "x" });
+  expect(task.meta.cases).toEqual([{ name: "none", haproxy: haproxyVersion(), sent: 15, lost: 1, saw: "x" }]);
 });
 
 test("a node that is drained by hand, restarted and put back loses no request", async () => {
