@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { notYet, yes } from "../../src/base/poll.ts";
+import { reportCase } from "./cases.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { startLoad, type Load } from "./load.ts";
 import { runRota, startRota } from "./rota.ts";
@@ -7,7 +8,9 @@ import { waitFor } from "./wait.ts";
 
 const loadOn = (lab: Lab): Promise<Load> => startLoad({ urls: lab.balancers.map(({ url }) => url) });
 
-test("a node that is drained, rotated and put back by hand loses no request, and status tells it", async () => {
+test("a node that is drained, rotated and put back by hand loses no request, and status tells it", async ({
+  task,
+}) => {
   await using lab = await startLab({ bootSeconds: 0.2 });
   const inventory = await lab.inventory();
   await using load = await loadOn(lab);
@@ -34,10 +37,15 @@ test("a node that is drained, rotated and put back by hand loses no request, and
   expect(await lab.node("web2").pid()).not.toBe(before);
   expect(await lab.node("web2").release()).toBe("1");
   expect(await statesOf(lab, "web2")).toEqual(["UP", "UP"]);
-  expect(await load.stop()).toMatchObject({ lost: 0, examples: [] });
+  const report = await load.stop();
+  reportCase(task, "a node is drained, put back and rotated by hand", report);
+  expect(report).toMatchObject({ lost: 0, examples: [] });
 });
 
-test("a node that somebody else took out at the socket is left exactly as found, and the report says so", async () => {
+test("a node that somebody else took out at the socket is left exactly as found, and the report says so", async ({
+  task,
+}) => {
+  reportCase(task, "a node that somebody else put into maint, or gave weight 0, is left as found");
   await using lab = await startLab({ bootSeconds: 0.3, workers: 1 });
   const inventory = await lab.inventory();
   await lab.balancer("lb1").ask("set server app/web2 state maint");
@@ -52,7 +60,8 @@ test("a node that somebody else took out at the socket is left exactly as found,
   expect(await lab.node("web3").release()).toBe("2");
 });
 
-test("a fleet that is down because of a bad release is deployed, and serves again", async () => {
+test("a fleet that is down because of a bad release is deployed, and serves again", async ({ task }) => {
+  reportCase(task, "all nodes are DOWN because of a bad release, and a good one is deployed");
   await using lab = await startLab({ bootSeconds: 0.3, nodes: 2, workers: 1 });
   const inventory = await lab.inventory();
   await Promise.all(
@@ -77,7 +86,9 @@ test("a fleet that is down because of a bad release is deployed, and serves agai
   expect(await statesOf(lab, "web2")).toEqual(["UP", "UP"]);
 });
 
-test("a release that does not start: its node stays out, the others serve, and a good release brings it back", async () => {
+test("a release that does not start: its node stays out, the others serve, and a good release brings it back", async ({
+  task,
+}) => {
   await using lab = await startLab({ bootSeconds: 0.1 });
   const inventory = await lab.inventory({ check: { within: "3s" } });
   await using load = await loadOn(lab);
@@ -92,10 +103,14 @@ test("a release that does not start: its node stays out, the others serve, and a
   const again = await runRota(lab, ["deploy", "-i", inventory, "--set", "RELEASE=2"]);
   expect(again.code, again.stderr).toBe(0);
   expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["2", "2", "2", "2"]);
-  expect(await load.stop()).toMatchObject({ lost: 0, examples: [] });
+  const report = await load.stop();
+  reportCase(task, "a release that does not start, then a good one", report);
+  expect(report).toMatchObject({ lost: 0, examples: [] });
 });
 
-test("a signal lets the node in hand finish and starts no other; the same command does the rest", async () => {
+test("a signal lets the node in hand finish and starts no other; the same command does the rest", async ({
+  task,
+}) => {
   await using lab = await startLab({ bootSeconds: 0.1 });
   const inventory = await lab.inventory();
   await using load = await loadOn(lab);
@@ -111,7 +126,9 @@ test("a signal lets the node in hand finish and starts no other; the same comman
   expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["2", "1", "1", "1"]);
   await lab.untilAllInRotation();
   expect((await runRota(lab, words)).code).toBe(0);
-  expect(await load.stop()).toMatchObject({ lost: 0, examples: [] });
+  const report = await load.stop();
+  reportCase(task, "a deploy is stopped by a signal, then done by the same command", report);
+  expect(report).toMatchObject({ lost: 0, examples: [] });
 });
 
 test("what is wrong is found before the first node is touched, and listed at once", async () => {

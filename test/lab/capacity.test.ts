@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { notYet, yes } from "../../src/base/poll.ts";
+import { reportCase } from "./cases.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { type Rota, runRota, startRota } from "./rota.ts";
 import { waitFor } from "./wait.ts";
@@ -11,7 +12,10 @@ const untilSaid = (rota: Rota, text: string): Promise<void> =>
     rota.stdout().includes(text) ? yes(undefined) : notYet(rota.stdout().slice(-200)),
   );
 
-test("a server that a person drains in mid-run is waited for, named, and its weight counts", async () => {
+test("a server that a person drains in mid-run is waited for, named, and its weight counts", async ({
+  task,
+}) => {
+  reportCase(task, "a person drains a server during a deploy, which then waits and goes on by itself");
   await using lab = await startLab({ bootSeconds: 0.2, workers: 1, checkInterMs: 200 });
   await onAll(lab, "set server app/web4 weight 3");
   const inventory = await lab.inventory({ rollout: { min_serving: "50%" } });

@@ -9,6 +9,7 @@ import type { SocketAddress } from "../../src/inventory/fleet.ts";
 import type { Activity, Balancers, Place } from "../../src/rotation/ports.ts";
 import { type FakeApp, fakeApp } from "../fakes/app.ts";
 import { loopbackPrefix } from "./addresses.ts";
+import { reportCase } from "./cases.ts";
 import { type LabBalancer, startBalancer } from "./balancer.ts";
 import { processesIn } from "./processes.ts";
 import { waitFor } from "./wait.ts";
@@ -34,7 +35,6 @@ async function realHaproxy(checks: { rise?: number; fall?: number } = {}): Promi
       name: "lb1",
       address: `${loopbackPrefix()}.201`,
       folder,
-      haproxyBinary: "/usr/sbin/haproxy",
       plan: {
         backends: ["app", "http"],
         servers: [
@@ -129,7 +129,8 @@ test("a server is drained, watched, counted and put back, also where a frontend 
   expect(await balancers.look(everywhere)).toMatchObject([{ admin: "ready" }, { admin: "ready" }]);
 });
 
-test("a distrusted server is up again only after fresh checks", async () => {
+test("a distrusted server is up again only after fresh checks", async ({ task }) => {
+  reportCase(task, "a drained server whose health is taken back is UP again only after fresh checks");
   await using real = await realHaproxy();
   const { app, balancers } = real;
   app.answers({ status: 503 });
@@ -140,7 +141,8 @@ test("a distrusted server is up again only after fresh checks", async () => {
   expect(seen).toMatchObject({ out: true, health: { now: 3, full: 3 } });
 });
 
-test("a drained server that goes down is still out, and after a reload it is not", async () => {
+test("a drained server that goes down is still out, and after a reload it is not", async ({ task }) => {
+  reportCase(task, "a reload without a state file forgets a drain, and rota sees it");
   await using real = await realHaproxy();
   const { app, balancer, balancers } = real;
   await balancers.set([web1], "drain");
@@ -153,7 +155,8 @@ test("a drained server that goes down is still out, and after a reload it is not
   expect(after?.process).not.toBe(before?.process);
 });
 
-test("other numbers after a reload are learned", async () => {
+test("other numbers after a reload are learned", async ({ task }) => {
+  reportCase(task, "a reload gives backends and servers other numbers");
   await using real = await realHaproxy();
   const { balancer, balancers } = real;
   await balancers.set(everywhere, "drain");
@@ -165,7 +168,8 @@ test("other numbers after a reload are learned", async () => {
   expect(await balancers.capacity(everywhere)).toMatchObject([{ backend: "app" }, { backend: "http" }]);
 });
 
-test("nothing that is set while HAProxy is reloaded over and over fails", async () => {
+test("nothing that is set while HAProxy is reloaded over and over fails", async ({ task }) => {
+  reportCase(task, "800 state changes during four reloads, none of them fails");
   await using real = await realHaproxy();
   const { balancer, balancers } = real;
   for (let i = 0; i < 4; i++) {
@@ -246,7 +250,10 @@ test("a long line of commands is carried out whole", async () => {
   expect(await real.balancers.watch(Array.from({ length: 600 }, () => web1))).toHaveLength(600);
 });
 
-test("a balancer that stands still is given up in time, and answers again once it goes on", async () => {
+test("a balancer that stands still is given up in time, and answers again once it goes on", async ({
+  task,
+}) => {
+  reportCase(task, "a balancer stands still, goes on, and dies: each time rota gives up in time");
   await using real = await realHaproxy();
   const { balancer } = real;
   const socket = unix(balancer.adminSocket);

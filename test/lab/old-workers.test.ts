@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import type { Event } from "../../src/events/events.ts";
 import { notYet, yes } from "../../src/base/poll.ts";
+import { reportCase } from "./cases.ts";
 import type { Lab } from "./lab.ts";
 import { startLab } from "./lab.ts";
 import { startRota, type Ended, type Rota } from "./rota.ts";
@@ -10,9 +11,13 @@ import { waitFor } from "./wait.ts";
 const oneNode = { balancers: 1, nodes: 1, bootSeconds: 0 };
 const alone = { rollout: { min_serving: 0 }, drain: { within: "40s" } };
 
-test.each([undefined, "ssh"] as const)(
+test.for([undefined, "ssh"] as const)(
   "a request that a reload leaves with the old worker is waited for (through %s)",
-  async (through) => {
+  async (through, { task }) => {
+    reportCase(
+      task,
+      `a request that a reload left with the old worker is waited for${through ? ", through SSH" : ""}`,
+    );
     await using lab = await startLab({ ...oneNode, ...(through ? { through } : {}) });
     const inventory = await lab.inventory(alone);
     const request = longRequest(lab, 6_000);

@@ -2,11 +2,14 @@ import { expect, test } from "vitest";
 import { openRuntime, showInfo } from "../../src/balancer/haproxy.ts";
 import type { SocketAddress } from "../../src/inventory/fleet.ts";
 import { userInfo } from "node:os";
+import { reportCase } from "./cases.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { startLoad } from "./load.ts";
 import { runRota } from "./rota.ts";
 
-test("a deploy through SSH and a jump host loses no request, over one connection a balancer", async () => {
+test("a deploy through SSH and a jump host loses no request, over one connection a balancer", async ({
+  task,
+}) => {
   await using lab = await startLab({ bootSeconds: 0.1, nodes: 3, through: "jump" });
   const inventory = await lab.inventory();
   await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url) });
@@ -23,7 +26,9 @@ test("a deploy through SSH and a jump host loses no request, over one connection
   expect(events.at(-1)).toMatchObject({ type: "run ended", end: "done" });
   expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["2", "2", "2"]);
   await lab.untilAllInRotation();
-  expect(await load.stop()).toMatchObject({ lost: 0, lostBy: {}, examples: [] });
+  const report = await load.stop();
+  reportCase(task, "a deploy that reaches balancers and nodes through SSH and a jump host", report);
+  expect(report).toMatchObject({ lost: 0, lostBy: {}, examples: [] });
   expect(await Promise.all(lab.gates.map((gate) => gate.logins()))).toEqual([1, 1]);
   expect(await lab.jump?.logins()).toBe(2); // one for the balancers, one for the nodes
 });
