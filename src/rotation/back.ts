@@ -93,9 +93,9 @@ async function prove(trip: Trip, entries: Entry[], world: World): Promise<void> 
 }
 
 /**
- * Through maint to drain: there HAProxy starts at "just up", and one more pass makes it full. Where full is
- * no more than just up (`fall 1`), or `rise` is wanted, the verdict is taken back too. Only after maint: there
- * HAProxy shows nothing of its checks, and forgets a verdict that it is given.
+ * Through maint to drain: there HAProxy starts at "just up", and one more pass makes it full. Where it starts as full
+ * (`fall 1`, or `init-state fully-up` of HAProxy 3.2), or `rise` is wanted, the verdict is taken back too. Only after
+ * maint: there HAProxy shows nothing of its checks, and forgets a verdict that it is given.
  */
 async function startProof(
   { pool }: Trip,
@@ -106,13 +106,17 @@ async function startProof(
   const notInMaint = (await balancers.look(entries)).filter((entry) => entry.admin !== "maint");
   await balancers.set(notInMaint, "maint");
   await balancers.set(entries, "drain");
-  const health = await balancers.watch(checked);
-  const byRise = checked.filter((_, i) => pool.ready.proof === "rise" || health[i]?.health?.fall === 1);
+  const seen = await balancers.watch(checked);
+  const byRise = checked.filter((_, i) => pool.ready.proof === "rise" || beganFull(seen[i]?.health));
   await balancers.distrust(byRise);
 }
 
-const isProven = ({ status, health }: Activity): boolean =>
-  status.startsWith("DRAIN") && health !== undefined && health.now >= health.full;
+const isProven = ({ status, health }: Activity): boolean => status.startsWith("DRAIN") && isFull(health);
+
+const isFull = (health: Activity["health"]): boolean => health !== undefined && health.now >= health.full;
+
+/** Also where the first check has come in between: it is then seen anew. */
+const beganFull = (health: Activity["health"]): boolean => health?.fall === 1 || isFull(health);
 
 const sayUnproven = (at: Activity): string =>
   `${sayPlace(at)}: ${at.status}, check ${at.health?.now ?? 0} of ${at.health?.full ?? 0}`;

@@ -19,6 +19,8 @@ export interface FakeHaproxyOptions {
   frontends?: string[];
   rise?: number;
   fall?: number;
+  /** With which health a server leaves maint; 3.2 can do either. */
+  initState?: "up" | "fully-up";
   /** Runs health checks by itself, one each few ms. Without it a test calls `check()`. */
   autoCheck?: boolean;
 }
@@ -66,6 +68,7 @@ export interface FakeServer {
   health: number;
   rise: number;
   fall: number;
+  initState: "up" | "fully-up";
   /** "backend/server", or "". */
   tracks: string;
   lastCheck: string;
@@ -217,7 +220,10 @@ export async function fakeHaproxy(options: FakeHaproxyOptions): Promise<FakeHapr
   return haproxy;
 }
 
-const freshServer = ({ rise = 2, fall = 2 }: FakeHaproxyOptions, at: number): FakeServer => ({
+const freshServer = (
+  { rise = 2, fall = 2, initState = "up" }: FakeHaproxyOptions,
+  at: number,
+): FakeServer => ({
   admin: 0,
   operational: 2,
   weight: 1,
@@ -231,6 +237,7 @@ const freshServer = ({ rise = 2, fall = 2 }: FakeHaproxyOptions, at: number): Fa
   health: rise + fall - 1,
   rise,
   fall,
+  initState,
   tracks: "",
   lastCheck: "Layer7 check passed",
   ignoresState: false,
@@ -493,7 +500,8 @@ function setState(server: FakeServer, state: string): void {
   server.admin &= ~(bit.maint | bit.drain);
   if (state === "drain") server.admin |= bit.drain;
   // Whatever leaves maintenance is up at once, before any check.
-  if (left) Object.assign(server, { operational: 2, health: server.rise });
+  const full = server.rise + server.fall - 1;
+  if (left) Object.assign(server, { operational: 2, health: server.initState === "up" ? server.rise : full });
 }
 
 interface SeenServer {

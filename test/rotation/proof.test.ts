@@ -27,12 +27,15 @@ test.concurrent.for([
   expect(site.stateOf("web1")).toBe("ready");
 });
 
-test.concurrent("with fall 1 a node that HAProxy never sees pass is never made ready", async () => {
-  await using site = await fakeSite({ haproxy: { fall: 1 }, pool: { limits: { ready: "400ms" } } });
+test.concurrent.for([
+  ["fall 1", { fall: 1 }],
+  ["init-state fully-up", { initState: "fully-up", autoCheck: false }],
+] as const)("with %s a node that HAProxy never sees pass is never made ready", async ([, haproxy]) => {
+  await using site = await fakeSite({ haproxy, pool: { limits: { ready: "400ms" } } });
   site.atStep("web1", "ready", () => (site.balancer("lb2").server("app", "web1").passes = false));
   const { code, err } = await deploy(site);
   expect(code).toBe(1);
-  expect(err).toMatch(/a fresh passing check of web1 on every balancer: lb2\/app\/web1: DOWN/);
+  expect(err).toMatch(/a fresh passing check of web1 on every balancer: .*lb2\/app\/web1: DOWN/);
   expect(readyTold(site)).toEqual([]);
   expect(site.stateOf("web1")).toBe("maint");
 });
