@@ -75,6 +75,9 @@ export function haproxies(
         unseen: reloads.flatMap(({ unseen }) => unseen ?? []),
       };
     },
+    sessions: (places) => each(places, (site, mine) => site.sessions(mine).catch(untold)),
+    shut: async (places) =>
+      (await each(places, async (site, mine) => [await site.shut(mine)])).reduce((a, b) => a + b, 0),
     capacity: (places) => each(places, (site, mine) => site.capacity(mine)),
     [Symbol.asyncDispose]: () => ways[Symbol.asyncDispose](),
   };
@@ -91,6 +94,12 @@ const inOrderOf = <T extends Place>(places: Place[], answers: T[]): T[] =>
     ({ balancer, backend, server }) =>
       answers.find((at) => at.balancer === balancer && at.backend === backend && at.server === server) ?? [],
   );
+
+/** To know who is there is good, and never needed. */
+function untold(thrown: unknown): [] {
+  if (thrown instanceof RotaError) return [];
+  throw thrown;
+}
 
 const unread =
   (balancer: string) =>

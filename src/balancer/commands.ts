@@ -21,6 +21,8 @@ import {
 export interface Command<T> {
   readonly line: string;
   read(frame: string): T;
+  /** Bytes of answer that it may cost, where that is less than usual. */
+  readonly longest?: number;
 }
 
 /** A server of a backend, by HAProxy's names. */
@@ -43,17 +45,19 @@ export function checkName(name: string): string {
   );
 }
 
-const path = ({ backend, server }: ServerName): string => `${checkName(backend)}/${checkName(server)}`;
+/** @throws RangeError as `checkName` */
+export const serverPath = ({ backend, server }: ServerName): string =>
+  `${checkName(backend)}/${checkName(server)}`;
 
 /** HAProxy answers this with an empty line even where nothing could change, so read the state back. Level admin. */
 export const setState = (at: ServerName, state: AdminState): Command<void> => ({
-  line: `set server ${path(at)} state ${state}`,
+  line: `set server ${serverPath(at)} state ${state}`,
   read: readDone,
 });
 
 /** Takes the last health verdict back: the server is up again only after `rise` new checks. Level admin. */
 export const setHealthDown = (at: ServerName): Command<void> => ({
-  line: `set server ${path(at)} health down`,
+  line: `set server ${serverPath(at)} health down`,
   read: readDone,
 });
 

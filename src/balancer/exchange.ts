@@ -32,7 +32,7 @@ export interface Deadlines {
 
 /** Bytes. HAProxy 2.6 hangs for ever on a command above 15 360. */
 export const longestLine = 8_192;
-/** 5,000 servers answer with about 1.5 MB. */
+/** Bytes. 5,000 servers answer with about 1.5 MB. */
 const longestAnswer = 64 * 1024 * 1024;
 
 /**
@@ -47,11 +47,14 @@ export function exchange(
   line: string,
   wanted: number,
   within: Deadlines,
+  longest = longestAnswer,
 ): Promise<string[]> {
   if (line.length > longestLine)
     throw new RangeError(`a line of ${line.length} bytes is too long for HAProxy`);
   const opening = typeof at === "function" ? at(within.connect) : connectTo(at, within.connect);
-  return opening.then((stream) => answersOn(stream, line, wanted, within.reply));
+  return opening.then((stream) =>
+    answersOn(stream, line, wanted, { within: within.reply, longest: Math.min(longest, longestAnswer) }),
+  );
 }
 
 export function connectTo(at: DirectAddress, within: number): Promise<Duplex> {
@@ -77,7 +80,19 @@ export function connectTo(at: DirectAddress, within: number): Promise<Duplex> {
   });
 }
 
-function answersOn(stream: Duplex, line: string, wanted: number, within: number): Promise<string[]> {
+interface Bounds {
+  /** Milliseconds. */
+  within: number;
+  /** Bytes. */
+  longest: number;
+}
+
+function answersOn(
+  stream: Duplex,
+  line: string,
+  wanted: number,
+  { within, longest }: Bounds,
+): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -93,7 +108,7 @@ function answersOn(stream: Duplex, line: string, wanted: number, within: number)
     stream.on("data", (chunk: Buffer) => {
       chunks.push(chunk);
       size += chunk.length;
-      if (size > longestAnswer) return fail(`an answer of more than ${longestAnswer} bytes`);
+      if (size > longest) return fail(`an answer of more than ${longest} bytes`);
       // Answers end with an empty line: no need to look before one could have come.
       if (chunk.at(-1) !== newline) return;
       const frames = cutFrames(Buffer.concat(chunks).toString(), wanted);

@@ -2,6 +2,7 @@
 export * from "./answers.ts";
 export * from "./commands.ts";
 export * from "./master.ts";
+export * from "./sessions.ts";
 export { NoAnswer, type Deadlines } from "./exchange.ts";
 export { openRuntime, type Runtime } from "./runtime.ts";
 export type { SocketAddress } from "../inventory/fleet.ts";

@@ -24,5 +24,5 @@ function readWorkers(frame: string): number[] {
  */
 export function toWorker<T>(pid: number, command: Command<T>): Command<T> {
   if (!Number.isSafeInteger(pid) || pid < 1) throw new RangeError(`${pid} is no process id`);
-  return { line: `@!${pid} ${command.line}`, read: (frame) => command.read(frame) };
+  return { ...command, line: `@!${pid} ${command.line}`, read: (frame) => command.read(frame) };
 }

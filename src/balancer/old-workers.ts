@@ -7,6 +7,7 @@ import { showServer, showServersState } from "./commands.ts";
 import { type Deadlines, NoAnswer, sayAddress } from "./exchange.ts";
 import { showProc, toWorker } from "./master.ts";
 import { runtimeOn } from "./runtime.ts";
+import { type Session, showSessions, shutdownSession } from "./sessions.ts";
 import type { Ways } from "./ways.ts";
 
 /** What one balancer's old workers do, or that nobody can tell. */
@@ -15,18 +16,30 @@ export interface Reloads {
   unseen: OldWorkers["unseen"][number] | undefined;
 }
 
+/** A session that an old worker still has. */
+export type OldSession = Session & { process: number };
+
+export interface AskingOld {
+  at(places: Place[], current: Info): Promise<Reloads>;
+  sessions(places: Place[], current: Info): Promise<OldSession[]>;
+  /** Ends them; returns how many there were. */
+  shut(places: Place[], current: Info): Promise<number>;
+}
+
 /**
  * The workers that a reload replaced, asked through the master's socket. There is none that we don't know of while
  * the current worker is the same: the master is asked when that changed, and old workers only while they live.
  */
-export function oldWorkers(
-  balancer: SocketBalancer,
-  ways: Ways,
-  within?: Deadlines,
-): { at(places: Place[], current: Info): Promise<Reloads> } {
+export function oldWorkers(balancer: SocketBalancer, ways: Ways, within?: Deadlines): AskingOld {
   const { name, master } = balancer;
-  if (!master) return { at: async (_, current) => ({ active: [], unseen: unseenAt(balancer, current) }) };
-  const { ask } = runtimeOn(ways, name, master, within);
+  if (!master)
+    return {
+      at: async (_, current) => ({ active: [], unseen: unseenAt(balancer, current) }),
+      sessions: async () => [],
+      shut: async () => 0,
+    };
+  const address = master;
+  const { ask } = runtimeOn(ways, name, address, within);
   let since: number | undefined;
   /** By process. A worker's servers never change once it is old. */
   let old = new Map<number, ServerState[] | undefined>();
@@ -53,10 +66,25 @@ export function oldWorkers(
     return rows.map((row) => ({ ...row, balancer: name, process: pid, out: true }));
   }
 
+  async function sessionsIn(pid: number, places: Place[]): Promise<OldSession[]> {
+    const [sessions] = await ask(toWorker(pid, showSessions()));
+    return sessions
+      .filter((session) => places.some((place) => isAt(session, place)))
+      .map((session) => ({ ...session, process: pid }));
+  }
+
+  /** It takes no other order than one for each. */
+  async function shutIn(pid: number, places: Place[]): Promise<OldSession[]> {
+    const sessions = await sessionsIn(pid, places);
+    for (const line of intoLines(sessions.map(({ id }) => [toWorker(pid, shutdownSession(id))])))
+      await ask(...line.flat());
+    return sessions;
+  }
+
   /** One that ended while it was asked has nothing left. */
-  async function activityOrNone(pid: number, places: Place[], current: number): Promise<Activity[]> {
+  async function orNone<T>(pid: number, current: number, work: () => Promise<T[]>): Promise<T[]> {
     try {
-      return await activityIn(pid, places);
+      return await work();
     } catch (thrown) {
       await list(current);
       if (!old.has(pid)) return [];
@@ -64,17 +92,24 @@ export function oldWorkers(
     }
   }
 
+  async function ofEach<T>({ pid: current }: Info, work: (pid: number) => Promise<T[]>): Promise<T[]> {
+    try {
+      if (since !== current) await list(current);
+      const all = [];
+      for (const pid of old.keys()) all.push(...(await orNone(pid, current, () => work(pid))));
+      return all;
+    } catch (thrown) {
+      throw named(balancer, address, thrown);
+    }
+  }
+
   return {
-    async at(places, { pid: current }) {
-      try {
-        if (since !== current) await list(current);
-        const active = [];
-        for (const pid of old.keys()) active.push(...(await activityOrNone(pid, places, current)));
-        return { active, unseen: undefined };
-      } catch (thrown) {
-        throw named(balancer, master, thrown);
-      }
-    },
+    at: async (places, current) => ({
+      active: await ofEach(current, (pid) => activityIn(pid, places)),
+      unseen: undefined,
+    }),
+    sessions: (places, current) => ofEach(current, (pid) => sessionsIn(pid, places)),
+    shut: async (places, current) => (await ofEach(current, (pid) => shutIn(pid, places))).length,
   };
 }
 

@@ -44,7 +44,8 @@ export function runtimeOn(
   return {
     async ask(...commands) {
       const line = commands.map((command) => command.line).join(";");
-      const frames = await oneAtATime.add(() => exchange(open, line, commands.length, within));
+      const longest = Math.min(...commands.map((command) => command.longest ?? Infinity));
+      const frames = await oneAtATime.add(() => exchange(open, line, commands.length, within, longest));
       return readAll(commands, frames);
     },
   };

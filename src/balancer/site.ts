@@ -1,7 +1,7 @@
 import { RotaError } from "../base/errors.ts";
 import type { SocketBalancer } from "../inventory/fleet.ts";
-import type { Activity, AdminState, Backend, Entry, Place, Survey } from "../rotation/ports.ts";
-import type { BackendRow, ServerRow, ServerState } from "./answers.ts";
+import type { Activity, AdminState, Backend, Entry, Place, Session, Survey } from "../rotation/ports.ts";
+import type { BackendRow, Info, ServerRow, ServerState } from "./answers.ts";
 import { askBalancer } from "./asking.ts";
 import {
   setHealthDown,
@@ -16,6 +16,7 @@ import type { Deadlines } from "./exchange.ts";
 import { askingByNumber, stateAt } from "./numbers.ts";
 import { type Reloads, oldWorkers } from "./old-workers.ts";
 import { adminState, backendsOf, entriesOf, heldOut, tookState } from "./reading.ts";
+import { filtersSessions, showSessions, shutdownSessions } from "./sessions.ts";
 import type { Ways } from "./ways.ts";
 
 /** One balancer of the inventory, and what rota asks it. */
@@ -28,6 +29,10 @@ export interface BalancerSite {
   watch(places: Place[]): Promise<Activity[]>;
   /** What workers that a reload replaced still have at these places. */
   old(places: Place[]): Promise<Reloads>;
+  /** Who is at these places, at old workers too. */
+  sessions(places: Place[]): Promise<Session[]>;
+  /** Ends what is there; returns how many sessions that were. */
+  shut(places: Place[]): Promise<number>;
   capacity(places: Place[]): Promise<Backend[]>;
 }
 
@@ -66,6 +71,33 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
       return { ...place, ...row, process: info.pid, out: /^(DRAIN|MAINT)/.test(row.status) };
     });
     return seen.length === places.length ? seen : undefined;
+  }
+
+  const current = async (): Promise<Info> => latest() ?? (await ask()).info;
+
+  async function sessionsAt(places: Place[]): Promise<Session[]> {
+    const { version } = await current();
+    // An answer that is not about the place alone may be long: once is enough.
+    const groups = filtersSessions(version)
+      ? places.map((at) => [showSessions(at)] as const)
+      : [[showSessions()] as const];
+    const given = (await askAll(groups)).flatMap(({ answers: [sessions] }) => sessions);
+    return given.flatMap(({ backend, server, client, age }) =>
+      places.some((at) => at.backend === backend && at.server === server)
+        ? { balancer: name, backend, server, client, age }
+        : [],
+    );
+  }
+
+  /** Counted in the same moment. */
+  async function shutAt(places: Place[], numbers: ServerState[]): Promise<number | undefined> {
+    const views = await askAll(
+      numbers.map((at) => [showServer(at.backendId, at.serverId), shutdownSessions(at)] as const),
+    );
+    const rows = views.flatMap(({ answers: [[row]] }, i) =>
+      row?.backend === places[i]?.backend && row?.server === places[i]?.server ? (row ?? []) : [],
+    );
+    return rows.length === places.length ? rows.reduce((sum, row) => sum + row.sessions, 0) : undefined;
   }
 
   return {
@@ -121,7 +153,28 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
       );
     },
 
-    old: async (places) => old.at(places, latest() ?? (await ask()).info),
+    old: async (places) => old.at(places, await current()),
+
+    async sessions(places) {
+      const now = await sessionsAt(places);
+      const before = await old.sessions(places, await current());
+      return [
+        ...now,
+        ...before.map(({ backend, server, client, age, process: oldWorker }) => ({
+          balancer: name,
+          backend,
+          server,
+          client,
+          age,
+          oldWorker,
+        })),
+      ];
+    },
+
+    async shut(places) {
+      const now = await byNumber(places, (numbers) => shutAt(places, numbers));
+      return now + (await old.shut(places, await current()));
+    },
 
     async capacity(places) {
       const views = await byNumber(places, viewsOf);

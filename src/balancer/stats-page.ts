@@ -70,6 +70,8 @@ export function statsPageSite(
     },
     // A page knows nothing of them, nor how old the worker is that made it.
     old: () => Promise.resolve({ active: [], unseen: undefined }),
+    sessions: () => Promise.resolve([]),
+    shut: () => Promise.reject(readOnly()),
     set: () => Promise.reject(readOnly()),
   };
 }

@@ -66,6 +66,7 @@ export function underLease(world: World, lease: Lease): World {
     balancers: {
       ...balancers,
       set: (places, state) => holding(() => balancers.set(places, state)),
+      shut: (places) => holding(() => balancers.shut(places)),
       distrust: (places) => holding(() => balancers.distrust(places)),
     },
     health: { ...health, post: (url, options) => holding(() => health.post(url, options)) },

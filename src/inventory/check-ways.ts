@@ -51,6 +51,9 @@ function checkRuntime(draft: Draft, { path }: Entry): Finding[] {
   ];
 }
 
+const cutNeedsRuntime =
+  "cut is for drain: { via: runtime }: with via: status-page balancers are only read; write stop or go-on";
+
 function checkPage(draft: Draft, pool: Entry, noBalancers: boolean): Finding[] {
   const path = [...pool.path, "status_page"];
   if (draft.at(path) === undefined) {
@@ -62,8 +65,11 @@ function checkPage(draft: Draft, pool: Entry, noBalancers: boolean): Finding[] {
     ? ["inter", "fall", "rise"].filter((key) => draft.at([...path, key]) === undefined)
     : [];
   const check = [...pool.path, "check"];
+  const atLimit = [...pool.path, "drain", "at_limit"];
+  const cut = draft.at(atLimit) === "cut";
   const same = (draft.at([...check, "while_out"]) ?? 404) === (draft.at([...check, "status"]) ?? 200);
   return [
+    ...(cut ? [{ path: atLimit, on: "value" as const, text: cutNeedsRuntime }] : []),
     ...missing.map((key): Finding => {
       const text =
         "is missing; no balancer can be asked, so HAProxy's check must be known to wait long enough";

@@ -46,8 +46,7 @@ export interface Pool {
   nodes: Node[];
   /** Variables that a deploy must be given with --set. */
   needs: string[];
-  /** The limit of the wait for sessions to end. */
-  drain: { within: number };
+  drain: Drain;
   /** Run on every node that takes part, before the first leaves. */
   prepare: string | undefined;
   /** How a node leaves by its own page; absent where it leaves by HAProxy's runtime socket. */
@@ -59,6 +58,13 @@ export interface Pool {
   ready: { proof: Proof };
   rollout: Rollout;
   limits: Limits;
+}
+
+/** How long sessions may take to end, and what becomes of those that don't. */
+export interface Drain {
+  within: number;
+  /** The node goes back as found; HAProxy ends them; they are left to what is done on the node. */
+  atLimit: "stop" | "cut" | "go-on";
 }
 
 /** A command for /bin/sh. */

@@ -78,7 +78,7 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     backends: raw.backends,
     nodes: nodesOf(name, raw, around),
     needs: raw.needs,
-    drain: { within: milliseconds(drain.within) },
+    drain: { within: milliseconds(drain.within), atLimit: drain.at_limit },
     prepare: raw.prepare,
     statusPage: raw.status_page && statusPage(raw.status_page),
     upgrade: upgradeOf(raw.upgrade),

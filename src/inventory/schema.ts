@@ -64,9 +64,11 @@ const drain = z.strictObject({
     ),
   within: duration.default("60s").describe("How long sessions may take to end."),
   at_limit: z
-    .literal("stop")
+    .enum(["stop", "cut", "go-on"])
     .default("stop")
-    .describe("When sessions are left at the limit: the node goes back as found and the rollout stops."),
+    .describe(
+      "When sessions are left at the limit. stop: the node goes back as found and the rollout stops; cut: they are ended by HAProxy; go-on: the node is worked on, and they end as the app ends them. cut and go-on say how many, and who.",
+    ),
 });
 
 const upgradeRun = filled.describe("Run on the node while it is out, as /bin/sh -eu.");

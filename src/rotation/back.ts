@@ -29,6 +29,20 @@ export async function putBack(trip: Trip, world: World): Promise<void> {
   world.emit({ type: "notice", node: trip.node.name, text });
 }
 
+/**
+ * Nothing was done on the node, and sticky clients or a cut had it told maint: out of that HAProxy would call it
+ * up at once, so its checks pass anew before. One that was down before is down until they do.
+ */
+export async function undoMaint(trip: Trip, world: World): Promise<void> {
+  const { balancers } = world;
+  const entries = await balancers.look(trip.found.filter(({ admin }) => admin === "ready"));
+  const inMaint = entries.filter((entry) => entry.admin === "maint");
+  if (inMaint.length === 0) return;
+  if (trip.standing === "serving") return prove(trip, inMaint, world);
+  await balancers.set(inMaint, "drain");
+  await balancers.distrust(inMaint.filter((entry) => entry.checked));
+}
+
 /** Exactly what was found: the admin state by us, the weight never touched, both read back. */
 export async function leaveAsFound(trip: Trip, { balancers, emit }: World): Promise<void> {
   for (const state of ["maint", "drain", "ready"] satisfies AdminState[]) {

@@ -1,9 +1,9 @@
 /** By HAProxy's runtime socket: `drain`, then `maint`, and back through `drain`. */
-import { leaveAsFound, putBack } from "./back.ts";
+import { leaveAsFound, putBack, undoMaint } from "./back.ts";
 import { outOfReach, passes } from "./host.ts";
 import { tellAgainIfBack, whileOutOfReach } from "./keep-out.ts";
 import { untilAnswered } from "./unanswered.ts";
-import { untilQuiet } from "./quiet.ts";
+import { untilQuiet } from "./settle.ts";
 import type { Way } from "./ways.ts";
 
 export const byRuntime: Way = {
@@ -20,7 +20,11 @@ export const byRuntime: Way = {
   whileOutOfReach,
   untilHealthy: (trip, world) => whileOutOfReach(trip, world, () => passes(trip, world)),
   putBack,
-  leaveAsFound,
+
+  async leaveAsFound(trip, world) {
+    await undoMaint(trip, world);
+    await leaveAsFound(trip, world);
+  },
 
   isAsFound: ({ found }, { balancers }) =>
     balancers.look(found).then(

@@ -3,12 +3,13 @@ import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { StepName } from "../events/events.ts";
 import { fill } from "../inventory/placeholders.ts";
+import { atLimit } from "./at-limit.ts";
 import { sayPlace } from "./place.ts";
 import { untilNewProcess } from "./process.ts";
-import { isBusy, sayOld } from "./quiet.ts";
+import { type Look, countOf, isBusy, sayOld } from "./quiet.ts";
 import { untilAnswered, whileUnanswered } from "./unanswered.ts";
 import type { Way } from "./ways.ts";
-import { type Trip, type World, nameOf } from "./world.ts";
+import { type Trip, type World, keepPrinted, nameOf, watchedOf } from "./world.ts";
 
 export async function upgrade(trip: Trip, world: World, way: Way): Promise<void> {
   if (trip.upgrade === undefined) return;
@@ -34,24 +35,34 @@ export async function outOfReach(trip: Trip, world: World): Promise<void> {
   await untilEmpty(trip, world);
 }
 
+/** Nobody waits longer than this for what comes between the limit and maint. */
+const lastMoment = 5_000;
+
 /** A sticky client's request may have come between the quiet moment and maint: it is let end. */
-export async function untilEmpty(trip: Trip, { balancers, clock, now, emit }: World): Promise<void> {
+export async function untilEmpty(trip: Trip, world: World): Promise<void> {
+  const { balancers, clock, now, emit } = world;
   const node = nameOf(trip);
+  const { within } = trip.pool.drain;
+  const watched = watchedOf(trip);
+  let last: Look | undefined;
   await poll({
     what: `the last requests of ${node} to end`,
     every: 25,
-    within: trip.pool.drain.within,
+    within: trip.gaveUp === undefined ? within : Math.min(lastMoment, within),
     clock,
     signal: now,
     probe: () =>
       whileUnanswered(async () => {
-        const left = (await balancers.watch(trip.places)).filter(isBusy);
-        const old = (await balancers.oldWorkers(trip.places)).active.filter(isBusy);
-        if (left.length + old.length === 0) return yes(undefined);
-        return notYet(`requests at ${[...left.map(sayPlace), ...old.map(sayOld)].join(", ")}`);
+        last = undefined;
+        const seen = await balancers.watch(watched);
+        const old = (await balancers.oldWorkers(watched)).active;
+        last = { seen, old };
+        if (countOf(last) <= (trip.gaveUp ?? 0)) return yes(undefined);
+        const places = [...seen.filter(isBusy).map(sayPlace), ...old.filter(isBusy).map(sayOld)];
+        return notYet(`requests at ${places.join(", ")}`);
       }),
     onSaw: (saw) => emit({ type: "waiting", node, step: "settle", saw }),
-  });
+  }).catch((thrown: unknown) => atLimit(trip, world, thrown, last));
 }
 
 async function tellMaint(trip: Trip, { balancers, emit }: World): Promise<void> {
@@ -72,12 +83,8 @@ const linesShown = 20;
 const linesKept = 5_000;
 
 /** Runs a command on the node; what it prints is shown and kept. @throws RotaError for what is not done */
-export async function runOnNode(
-  trip: Trip,
-  name: StepName,
-  script: string,
-  { run, hosts, journal, emit, now }: World,
-): Promise<void> {
+export async function runOnNode(trip: Trip, name: StepName, script: string, world: World): Promise<void> {
+  const { run, hosts, emit, now } = world;
   const node = trip.node.name;
   trip.lastLines = [];
   const printed: string[] = [];
@@ -93,13 +100,7 @@ export async function runOnNode(
       emit({ type: "output", node, step: name, stream: line.stream, text });
     },
   });
-  if (printed.length > 0) {
-    await journal.printed(run, node, name, printed.join("\n")).catch((thrown: unknown) => {
-      // What was done is done: that it is not kept must not make it a failure, to be done again.
-      if (!(thrown instanceof RotaError && thrown.code === "JOURNAL")) throw thrown;
-      emit({ type: "notice", node, text: `what ${name} on ${node} printed is not kept: ${thrown.message}` });
-    });
-  }
+  if (printed.length > 0) await keepPrinted(trip, name, printed.join("\n"), world);
   if (outcome.kind === "done") return;
   const code = now.aborted ? "INTERRUPTED" : outcome.kind === "failed" ? "COMMAND_FAILED" : "COMMAND_UNKNOWN";
   throw new RotaError(code, { problem: `${name} on ${node}: ${outcome.why}` });

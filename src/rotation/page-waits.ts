@@ -4,12 +4,14 @@ import { sayDuration } from "../base/duration.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { StepName } from "../events/events.ts";
 import type { StatusPage } from "../inventory/fleet.ts";
+import { atLimit } from "./at-limit.ts";
 import { atLeast, worstBack, worstOut } from "./page-times.ts";
 import { samePlace } from "./place.ts";
 import type { Activity } from "./ports.ts";
-import { quietFor, sayingUnseen } from "./quiet.ts";
+import { type Look, quietFor } from "./quiet.ts";
+import { sayingUnseen, tellingWait } from "./settle.ts";
 import { whileUnanswered } from "./unanswered.ts";
-import { type Trip, type World, nameOf } from "./world.ts";
+import { type Trip, type World, nameOf, watchedOf } from "./world.ts";
 
 /** Nothing is balanced to it: its checks fail, or somebody took it out besides. */
 const isOut = ({ status }: Activity): boolean => /^(NOLB|DOWN|DRAIN|MAINT)/.test(status);
@@ -34,31 +36,37 @@ export async function untilSilent(trip: Trip, page: StatusPage, world: World): P
   if (trip.places.length === 0) return passTime(trip, world, { what, step: "settle", ms: page.linger });
   const quiet = quietFor(world.clock);
   const sayUnseen = sayingUnseen(trip, world);
+  const tell = tellingWait(trip, world);
+  const watched = watchedOf(trip);
+  let last: Look | undefined;
   await poll({
     what,
     every: 50,
     within: trip.pool.drain.within,
     clock: world.clock,
     signal: world.now,
-    probe: () =>
-      whileUnanswered(async () => {
-        const seen = await world.balancers.watch(trip.places);
-        const { active, unseen } = await world.balancers.oldWorkers(trip.places);
-        sayUnseen(unseen);
-        const served = seen.filter((at) => !isOut(at));
-        const verdict = quiet(
-          seen.map((at) => ({ ...at, out: isOut(at) })),
-          active,
-        );
-        return served.length > 0 ? notYet(served.map(sayStatus).join(", ")) : verdict;
-      }),
-    onSaw: (saw) => world.emit({ type: "waiting", node: nameOf(trip), step: "settle", saw }),
-  }).catch(
-    advising(
-      "look who holds them; with disable-on-404 sticky clients still reach a node that is NOLB, without it they don't",
-    ),
-  );
+    probe: async () =>
+      tell(
+        await whileUnanswered(async () => {
+          last = undefined;
+          const seen = await world.balancers.watch(watched);
+          const { active: old, unseen } = await world.balancers.oldWorkers(watched);
+          sayUnseen(unseen);
+          const served = seen.filter((at) => !isOut(at));
+          const verdict = quiet(
+            seen.map((at) => ({ ...at, out: isOut(at) })),
+            old,
+          );
+          if (served.length > 0) return notYet(served.map(sayStatus).join(", "));
+          last = { seen, old };
+          return verdict;
+        }),
+      ),
+  }).catch((thrown: unknown) => atLimit(trip, world, thrown, last, stickyAdvice));
 }
+
+const stickyAdvice =
+  "with disable-on-404 sticky clients still reach a node that is NOLB, without it they don't";
 
 /** Every balancer has noticed that the page is well again. */
 export async function untilSeenBack(trip: Trip, page: StatusPage, world: World): Promise<void> {

@@ -191,6 +191,7 @@ function startTrip(
     reached: "untouched",
     process: undefined,
     pageWasOut: false,
+    gaveUp: undefined,
     outSince: undefined,
     lastLines: [],
     redact: redactor(secrets),

@@ -88,6 +88,16 @@ export interface OldWorkers {
   unseen: { balancer: string; age: number; next: string }[];
 }
 
+/** A request, or in TCP mode a connection, that a balancer has open to a server. */
+export interface Session extends Place {
+  /** The client's address as the balancer has it. */
+  client: string;
+  /** Milliseconds. */
+  age: number;
+  /** The old worker that has it; absent for the current one. */
+  oldWorker?: number;
+}
+
 /**
  * The balancers, all asked at once. @throws RotaError BALANCER_UNREACHABLE, BALANCER_ANSWER,
  * BALANCER_RIGHTS or SERVER_MISSING, naming every balancer that it is true of
@@ -107,6 +117,10 @@ export interface Balancers {
   watch(places: Place[]): Promise<Activity[]>;
   /** What old workers still do there: asked after `watch`, which tells of a new worker. */
   oldWorkers(places: Place[]): Promise<OldWorkers>;
+  /** Who is there, old workers included. Nothing of a balancer that does not tell, or has too many to list. */
+  sessions(places: Place[]): Promise<Session[]>;
+  /** Ends every session there, old workers included; returns how many that were. Their clients see an error. */
+  shut(places: Place[]): Promise<number>;
   /** The backends of these places, counted now. */
   capacity(places: Place[]): Promise<Backend[]>;
 }

@@ -1,11 +1,8 @@
+/** When a node counts as idle. Pure. */
 import type { Clock } from "../base/clock.ts";
-import { RotaError } from "../base/errors.ts";
-import { type Seen, notYet, poll, yes } from "../base/poll.ts";
-import { sayDuration } from "../base/duration.ts";
+import { type Seen, notYet, yes } from "../base/poll.ts";
 import { sayPlace } from "./place.ts";
-import type { Activity, OldWorkers } from "./ports.ts";
-import { whileUnanswered } from "./unanswered.ts";
-import type { Trip, World } from "./world.ts";
+import type { Activity } from "./ports.ts";
 
 /**
  * How long a node must show nothing before it counts as idle. HAProxy's answer to `drain` is no barrier:
@@ -16,54 +13,15 @@ const samples = 3;
 /** A request whose connection is tried again is in no counter for up to three pauses of a second. */
 const retryPause = 5_000;
 
-/** Waits until no balancer has a session, a queue or a new request for the node, for a whole window. */
-export async function untilQuiet(trip: Trip, world: World): Promise<void> {
-  const { balancers, clock, now, emit } = world;
-  const node = trip.node.name;
-  const quiet = quietFor(clock);
-  const sayUnseen = sayingUnseen(trip, world);
-  await poll({
-    what: `the sessions of ${node} to end`,
-    every: 25,
-    within: trip.pool.drain.within,
-    clock,
-    signal: now,
-    probe: () =>
-      whileUnanswered(async () => {
-        const seen = await balancers.watch(trip.places);
-        const forgotten = seen.filter((at) => !at.out);
-        if (forgotten.length > 0) await tellAgain(trip, world, forgotten);
-        const { active, unseen } = await balancers.oldWorkers(trip.places);
-        sayUnseen(unseen);
-        return quiet(seen, active);
-      }),
-    onSaw: (saw) => emit({ type: "waiting", node, step: "settle", saw }),
-  }).catch((thrown: unknown) => {
-    if (!(thrown instanceof RotaError && thrown.code === "WAIT_LIMIT")) throw thrown;
-    const next = "look who holds them (show sess at the socket), or give drain.within more time";
-    throw new RotaError("WAIT_LIMIT", { problem: thrown.message, next, cause: thrown });
-  });
+/** What was seen at one look: at the current workers, and at those that a reload replaced. */
+export interface Look {
+  seen: Activity[];
+  old: Activity[];
 }
 
-/** A balancer that was reloaded forgot the drain: it is told again, and the window starts anew. */
-async function tellAgain({ node }: Trip, { balancers, emit }: World, forgotten: Activity[]): Promise<void> {
-  const where = forgotten.map((at) => `${at.balancer}/${at.backend} (${at.status})`).join(", ");
-  emit({ type: "notice", node: node.name, text: `${where} no longer has ${node.name} out; told again` });
-  await balancers.set(forgotten, "drain");
-}
-
-/** Once a balancer: that a reload, not longer ago than sessions may take to end, left some that nobody can see. */
-export function sayingUnseen({ node, pool }: Trip, { emit }: World): (unseen: OldWorkers["unseen"]) => void {
-  const told = new Set<string>();
-  return (unseen) => {
-    for (const { balancer, age, next } of unseen) {
-      if (age >= pool.drain.within || told.has(balancer)) continue;
-      told.add(balancer);
-      const text = `${balancer} was reloaded or started ${sayDuration(Math.max(1_000, age))} ago: what an old worker still has open to ${node.name} can't be seen. It can with its master's socket (haproxy -S) in the inventory: ${next}`;
-      emit({ type: "notice", node: node.name, text });
-    }
-  };
-}
+/** Sessions and what is queued. */
+export const countOf = ({ seen, old }: Look): number =>
+  sum([...seen, ...old], "sessions") + sum([...seen, ...old], "queued");
 
 /**
  * Judges one look after the other: quiet only after a whole window without anything new, at the current workers

@@ -40,6 +40,12 @@ export type Standing = "serving" | "down" | "ours" | "held";
 
 export const nameOf = ({ node }: Trip): string => node.name;
 
+/** Where its sessions are: servers that track its own send it requests too. */
+export const watchedOf = ({ places, followers }: Trip): Place[] => [
+  ...places,
+  ...followers.map(({ balancer, backend, server }) => ({ balancer, backend, server })),
+];
+
 /** A person's hold under which the node is worked on, and that stays. */
 export const isHeld = ({ standing, absence }: Trip): boolean =>
   standing === "held" && absence?.kind === "hold";
@@ -77,6 +83,8 @@ export interface Trip {
   process: string | undefined;
   /** drain.via status-page: somebody held the page out before, and keeps it so. */
   pageWasOut: boolean;
+  /** Sessions that were left at the limit, and are not waited for any more (drain.at_limit: go-on). */
+  gaveUp: number | undefined;
   /** When it was drained: milliseconds of the clock. */
   outSince: number | undefined;
   /** The last lines that its commands printed. */
@@ -123,4 +131,18 @@ export async function step(
   }
   await journal.stepEnded(run, node, name, "done");
   emit({ type: "step ended", node, step: name, ok: true, ms: Math.round(clock.now() - started) });
+}
+
+/** Kept with the step, for whoever asks later. That it can't be kept must not make a failure of what was done. */
+export async function keepPrinted(
+  trip: Trip,
+  name: StepName,
+  text: string,
+  { run, journal, emit }: World,
+): Promise<void> {
+  const node = nameOf(trip);
+  await journal.printed(run, node, name, text).catch((thrown: unknown) => {
+    if (!(thrown instanceof RotaError && thrown.code === "JOURNAL")) throw thrown;
+    emit({ type: "notice", node, text: `what ${name} on ${node} printed is not kept: ${thrown.message}` });
+  });
 }

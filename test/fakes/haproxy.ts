@@ -75,6 +75,8 @@ export interface FakeServer {
   /** Answers "done" to a state change and does nothing. */
   ignoresState: boolean;
   sessions: number;
+  /** Sessions that no order ends, as those whose client has gone and whose app has not. */
+  stuck: number;
   queued: number;
   total: number;
   retries: number;
@@ -242,6 +244,7 @@ const freshServer = (
   lastCheck: "Layer7 check passed",
   ignoresState: false,
   sessions: 0,
+  stuck: 0,
   queued: 0,
   total: 0,
   retries: 0,
@@ -322,6 +325,8 @@ const commands: [string, (words: string[], view: View) => string][] = [
   ["show servers state", showServersState],
   ["show stat", showStat],
   ["set server", setServer],
+  ["show sess", showSess],
+  ["shutdown sessions server", shutdownSessions],
 ];
 
 function showInfo(_: string[], { version, pid, stopping }: View): string {
@@ -466,6 +471,31 @@ function statusOf({ state, admin, operational }: SeenServer): string {
   if (operational === 3) return `NOLB${failing}`;
   if (admin & inDrain) return `DRAIN${failing}`;
   return state.checked || state.tracks ? `UP${failing}` : "no check";
+}
+
+/** This one's version does not filter: whatever is asked, it gives all. */
+function showSess(_: string[], view: View): string {
+  if (view.level === "user") return text("Permission denied");
+  const rest = "rq[f=49c40000h,i=0,an=8000h,rx=,wx=,ax=] exp=57s rc=0 c_exp=";
+  const lines = backendsOf(view).flatMap(({ name, servers }) =>
+    servers.flatMap((server, at) =>
+      Array.from({ length: server.state.sessions }, (__, i) => {
+        const client = `src=10.0.${at}.${i + 1}:40000 fe=http be=${name} srv=${server.name}`;
+        return `0x55d77b8ff${at}${i.toString(16)}0: proto=tcpv4 ${client} ts=00 epoch=0 age=1m${i}s calls=3 rate=1 cpu=0 lat=0 ${rest}`;
+      }),
+    ),
+  );
+  const own = `0x55d77ba23a50: proto=unix_stream src=unix:1 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s calls=1 ${rest}`;
+  return text(own, ...lines);
+}
+
+function shutdownSessions([place = ""]: string[], { level, proxies }: View): string {
+  if (level !== "admin") return text("Permission denied");
+  const [backend = "", name = ""] = place.split("/");
+  const server = proxies.get(backend)?.get(name);
+  if (!server) return text("No such server.");
+  server.sessions = Math.min(server.sessions, server.stuck);
+  return done;
 }
 
 function setServer([place = "", what = "", value = ""]: string[], view: View): string {

@@ -40,6 +40,11 @@ test.each([
     withPool("    status_page: { out: touch x, in: rm x }\n"),
     "6:5 pools.web.status_page: is only for drain: { via: status-page }",
   ],
+  [
+    "cutting sessions where balancers are only read",
+    withPool(byPage.replace("via: status-page", "via: status-page, at_limit: cut")),
+    "6:42 pools.web.drain.at_limit: cut is for drain: { via: runtime }: with via: status-page balancers are only read; write stop or go-on",
+  ],
   ["no balancers for a pool that needs them", `${top("")}${rest}`, "1:1 balancers: is missing"],
   [
     "a statistics page that a pool would have to change",

@@ -62,7 +62,9 @@ test.concurrent("a drain whose sessions do not end goes back as found and holds 
   const { code, err } = await drain(site, "web1");
   expect(code).toBe(1);
   expect(err).toContain("left:  web1 is as it was found");
-  expect(err).toMatch(/next: {2}look who holds them .*drain\.within.*; then: rota resume \w+ -i \S+$/);
+  expect(err).toMatch(
+    /next: {2}give drain\.within more time, .*drain\.at_limit.*; then: rota resume \w+ -i \S+$/,
+  );
   expect(site.stateOf("web1")).toBe("ready");
   expect(await absencesOf(site)).toEqual(new Map());
 });

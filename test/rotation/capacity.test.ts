@@ -257,7 +257,7 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
     backends: undefined,
     nodes,
     needs: [],
-    drain: { within: 1 },
+    drain: { within: 1, atLimit: "stop" },
     prepare: undefined,
     statusPage: undefined,
     upgrade: undefined,
