@@ -8,6 +8,7 @@ import { freePorts } from "./addresses.ts";
 import { ask } from "./ask.ts";
 import { haproxyConfig, type BalancerPlan } from "./haproxy-config.ts";
 import { childrenOf, runs, signal } from "./family.ts";
+import { haproxyBinary } from "./haproxy-binary.ts";
 import type { Processes } from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
@@ -47,13 +48,12 @@ export interface BalancerOptions {
   address: string;
   /** Of the lab; it makes one of its own in there. */
   folder: string;
-  haproxyBinary: string;
   plan: Omit<BalancerPlan, "http" | "tcp" | "stats" | "adminSocket" | "operatorSocket" | "userSocket">;
   processes: Processes;
 }
 
 export async function startBalancer(options: BalancerOptions): Promise<LabBalancer> {
-  const { name, address, haproxyBinary, processes } = options;
+  const { name, address, processes } = options;
   const folder = join(options.folder, name);
   await mkdir(folder);
   const [httpPort = 0, tcpPort = 0, statsPort = 0] = await freePorts(3, [address]);
@@ -66,7 +66,7 @@ export async function startBalancer(options: BalancerOptions): Promise<LabBalanc
   const [http, tcp] = [`${address}:${httpPort}`, `${address}:${tcpPort}`];
   const stats = `${address}:${statsPort}`;
   await writeFile(configFile, haproxyConfig({ ...options.plan, ...sockets, http, tcp, stats }));
-  await validate(haproxyBinary, configFile);
+  await validate(configFile);
 
   const workers = (): number[] => childrenOf(balancer.pid);
   const log = join(folder, "haproxy.log");
@@ -105,7 +105,7 @@ export async function startBalancer(options: BalancerOptions): Promise<LabBalanc
   return balancer;
 }
 
-async function validate(haproxyBinary: string, configFile: string): Promise<void> {
+async function validate(configFile: string): Promise<void> {
   await promisify(execFile)(haproxyBinary, ["-c", "-f", configFile]).catch((error: { stderr?: string }) => {
     throw new Error(`HAProxy does not accept ${configFile}:\n${error.stderr ?? ""}`, { cause: error });
   });

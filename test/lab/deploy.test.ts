@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { reportCase } from "./cases.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { startLoad, type Load } from "./load.ts";
 import { runRota, type Ended } from "./rota.ts";
@@ -9,7 +10,7 @@ const loadOn = (lab: Lab): Promise<Load> =>
 const deploy = (lab: Lab, inventory: string, release: string, ...words: string[]): Promise<Ended> =>
   runRota(lab, ["deploy", "-i", inventory, "--set", `RELEASE=${release}`, "--yes", ...words]);
 
-test("ten deploys in a row over four nodes lose no request", { timeout: 420_000 }, async () => {
+test("ten deploys in a row over four nodes lose no request", { timeout: 420_000 }, async ({ task }) => {
   await using lab = await startLab({ bootSeconds: 0.1 });
   const inventory = await lab.inventory();
   await using load = await loadOn(lab);
@@ -22,6 +23,7 @@ test("ten deploys in a row over four nodes lose no request", { timeout: 420_000 
   const report = await load.stop();
   const { sent, lost, perSecond, p50, p99, max } = report;
   process.stdout.write(`ten deploys: ${JSON.stringify({ sent, lost, perSecond, p50, p99, max })}\n`);
+  reportCase(task, "ten deploys in a row over four nodes", report);
   expect(report).toMatchObject({ lost: 0, lostBy: {}, examples: [] });
   expect(report.sent).toBeGreaterThanOrEqual(15_000);
   expect(report.perSecond).toBeGreaterThan(150);

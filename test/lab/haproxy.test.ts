@@ -34,7 +34,6 @@ async function realHaproxy(checks: { rise?: number; fall?: number } = {}): Promi
       name: "lb1",
       address: `${loopbackPrefix()}.201`,
       folder,
-      haproxyBinary: "/usr/sbin/haproxy",
       plan: {
         backends: ["app", "http"],
         servers: [

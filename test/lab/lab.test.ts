@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { notYet, yes } from "../../src/base/poll.ts";
 import type { LabBalancer } from "./balancer.ts";
+import { haproxyIsAtLeast, haproxyVersion } from "./haproxy-binary.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { startLoad, type Load } from "./load.ts";
 import type { LabNode } from "./node.ts";
@@ -21,6 +22,13 @@ test("a load that nothing disturbs loses no request", async () => {
   expect(report).toMatchObject({ lost: 0, lostBy: {}, examples: [] });
   expect(report.ok).toBe(report.sent);
   expect(report.perSecond).toBeGreaterThan(150);
+});
+
+test("the lab's HAProxies are the one that was asked for", async () => {
+  await using lab = await startLab({ nodes: 1, bootSeconds: 0, workers: 1 });
+  for (const balancer of lab.balancers)
+    expect(await balancer.ask("show info")).toContain(`\nVersion: ${haproxyVersion()}\n`);
+  expect([haproxyIsAtLeast(2, 6), haproxyIsAtLeast(99, 0)]).toEqual([true, false]);
 });
 
 test("a node that is drained by hand, restarted and put back loses no request", async () => {

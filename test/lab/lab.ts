@@ -25,7 +25,6 @@ export interface LabOptions {
   fall?: number;
   /** What runs at first. */
   release?: string;
-  haproxyBinary?: string;
   /** Balancers are reached through an sshd of their own; "jump": they and the nodes through one more before that. */
   through?: "ssh" | "jump";
   /** More lines for every backend section, more words for every server line. */
@@ -69,7 +68,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
 }
 
 async function startSite(folder: string, processes: Processes, options: LabOptions): Promise<Site> {
-  const { release = "1", bootSeconds = 1, workers = 4, haproxyBinary = "/usr/sbin/haproxy" } = options;
+  const { release = "1", bootSeconds = 1, workers = 4 } = options;
   const prefix = loopbackPrefix();
   const identity = await makeKey(join(folder, "id_ed25519"));
   const places = await placesOf(options.nodes ?? 4, prefix);
@@ -100,7 +99,7 @@ async function startSite(folder: string, processes: Processes, options: LabOptio
   const balancers = await allOf(
     numbers(options.balancers ?? 2).map((number) => {
       const [name, address] = [`lb${number}`, `${prefix}.${200 + number}`];
-      return startBalancer({ name, address, folder, haproxyBinary, plan, processes });
+      return startBalancer({ name, address, folder, plan, processes });
     }),
   );
   await allOf(balancers.map(untilChecked));
