@@ -70,5 +70,7 @@ export function statsPageSite(
     // A page knows nothing of them, nor how old the worker is that made it.
     old: () => Promise.resolve({ active: [], unseen: undefined }),
     set: () => Promise.reject(readOnly()),
+    askAgents: () => Promise.reject(readOnly()),
+    weigh: () => Promise.reject(readOnly()),
   };
 }

@@ -43,9 +43,10 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   const run = await findOpenRun(journal, fleet.name, asked.run);
   const out = await outOf(run, journal);
   if (sayOut(out) !== told) throw changedMeanwhile(asked);
-  await hold(out, { by, reason: reason ?? `run ${run.run} was aborted` }, fleet, lease, io);
+  await hold(out.held, { by, reason: reason ?? `run ${run.run} was aborted` }, fleet, lease, io);
+  await letIn(out.proven, fleet, lease, io);
   await lease.journal.end(run.run, "aborted", reason);
-  const names = out.map(({ node }) => node);
+  const names = out.held.map(({ node }) => node);
   await journal.did({ deed: "abort", fleet: fleet.name, run: run.run, by, reason, what: sayOut(out) });
   const held = names.length > 0 ? `; held: ${names.join(", ")} (rota ready brings a node back, proven)` : "";
   io.out(args.json ? JSON.stringify({ run: run.run, held: names }) : `run ${run.run} is aborted${held}`);
@@ -59,16 +60,28 @@ const changedMeanwhile = ({ run }: WholeRun): RotaError =>
     next: "the same again, which shows them",
   });
 
-/** What this run took out, and has not put back. */
-const outOf = async ({ run, fleet }: WholeRun, known: Known): Promise<Absence[]> =>
-  [...(await known.absences(fleet)).values()].filter(
-    (absence) => absence.run === run && absence.kind === "run",
-  );
+interface Out {
+  held: Absence[];
+  /** On their way back in steps (`ready.ramp`), which begin after the proof. */
+  proven: Absence[];
+}
 
-const sayOut = (out: Absence[]): string =>
-  out.length > 0
-    ? `${out.map(({ node }) => node).join(", ")} stays out, and is held`
-    : "no node is out because of it";
+/** What this run took out, and has not put back. */
+async function outOf({ run, fleet }: WholeRun, known: Known): Promise<Out> {
+  const all = [...(await known.absences(fleet)).values()];
+  const out = all.filter((absence) => absence.run === run && absence.kind === "run");
+  const proven = out.filter(({ found }) => found.some(({ stepped }) => stepped));
+  return { held: out.filter((absence) => !proven.includes(absence)), proven };
+}
+
+function sayOut({ held, proven }: Out): string {
+  const named = (absences: Absence[]): string => absences.map(({ node }) => node).join(", ");
+  const parts = [
+    ...(held.length > 0 ? [`${named(held)} stays out, and is held`] : []),
+    ...(proven.length > 0 ? [`${named(proven)} is proven, and gets its whole weight`] : []),
+  ];
+  return parts.join("; ") || "no node is out because of it";
+}
 
 async function hold(
   out: Absence[],
@@ -90,5 +103,18 @@ async function hold(
     const serving = (await balancers.look(places)).filter((entry) => !entry.outBecause);
     await lease.mustHold();
     await balancers.set(serving, "maint");
+  }
+}
+
+/** What is proven stays in, as it was found. */
+async function letIn(proven: Absence[], fleet: Fleet, lease: Lease, io: Io): Promise<void> {
+  await using balancers = balancersAt(fleet.balancers, io);
+  const known = new Set(fleet.balancers.map(({ name }) => name));
+  for (const { node, found } of proven) {
+    const places = found.filter(({ balancer }) => known.has(balancer));
+    await lease.mustHold();
+    await balancers.weigh(places.filter(({ stepped }) => stepped));
+    await balancers.askAgents(places.flatMap((at) => (at.agent ? { ...at, agent: at.agent } : [])));
+    await lease.journal.putBack(fleet.name, node);
   }
 }

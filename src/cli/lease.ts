@@ -67,6 +67,8 @@ export function underLease(world: World, lease: Lease): World {
       ...balancers,
       set: (places, state) => holding(() => balancers.set(places, state)),
       distrust: (places) => holding(() => balancers.distrust(places)),
+      askAgents: (places) => holding(() => balancers.askAgents(places)),
+      weigh: (places) => holding(() => balancers.weigh(places)),
     },
     health: { ...health, post: (url, options) => holding(() => health.post(url, options)) },
     hosts: {
