@@ -42,6 +42,17 @@ export function readDone(frame: string): void {
   if (frame !== "") throw refusal(frame);
 }
 
+/** What HAProxy says where a server has nothing that could be changed so. */
+const nothingThere =
+  /^(Backend is using a static LB algorithm|Agent was not configured on this server|agent checks are not enabled on this server)/;
+
+/** The answer to a command that not every server can follow. */
+export function readTaken(frame: string): boolean {
+  if (nothingThere.test(frame)) return false;
+  readDone(frame);
+  return true;
+}
+
 export function readLevel(frame: string): string {
   if (/^(user|operator|admin)$/.test(frame)) return frame;
   throw refusal(frame);
@@ -91,6 +102,8 @@ export interface ServerState {
   checked: boolean;
   /** HAProxy asks an agent on it, whose answer may undo drain and maint. */
   agent: boolean;
+  /** A question to its agent is under way. */
+  agentBusy: boolean;
   /** As HAProxy has it: an IP address, a socket's path, or "-" where DNS did not answer. */
   address: string;
   /** 0 for a path, and for the port of the client's connection. */
@@ -118,6 +131,7 @@ export const takesTraffic = (state: ServerState): boolean =>
   (state.admin & outOfBalancing) === 0 &&
   state.weight > 0;
 
+const checkRunning = 0x01;
 const checkEnabled = 0x04;
 
 export function readServerStates(frame: string): ServerState[] {
@@ -138,6 +152,7 @@ const readServerState = (field: Fields): ServerState => ({
   initialWeight: field.count("srv_iweight"),
   checked: (field.count("srv_check_state") & checkEnabled) !== 0,
   agent: (field.count("srv_agent_state") & checkEnabled) !== 0,
+  agentBusy: (field.count("srv_agent_state") & checkRunning) !== 0,
   address: field.text("srv_addr"),
   port: field.count("srv_port"),
 });

@@ -23,9 +23,9 @@ export function haproxies(
   const sites = new Map(list.map((balancer) => [balancer.name, siteOf(balancer, ways, within)]));
 
   /** Hands each balancer the places that are its own. */
-  async function each<T>(
-    places: Place[],
-    work: (site: BalancerSite, mine: Place[]) => Promise<T[]>,
+  async function each<T, P extends Place>(
+    places: P[],
+    work: (site: BalancerSite, mine: P[]) => Promise<T[]>,
   ): Promise<T[]> {
     const names = [...new Set(places.map((place) => place.balancer))];
     return await together(
@@ -67,6 +67,10 @@ export function haproxies(
     look: async (places) => inOrderOf(places, await each(places, (site, mine) => site.look(mine))),
     set: (places, state) => set(places, state, false),
     distrust: (places) => set(places, "drain", true),
+    askAgents: async (places) => {
+      await each(places, async (site, mine) => [await site.askAgents(mine)]);
+    },
+    weigh: (places) => each(places, (site, mine) => site.weigh(mine)),
     watch: async (places) => inOrderOf(places, await each(places, (site, mine) => site.watch(mine))),
     async oldWorkers(places) {
       const reloads = await each(places, async (site, mine) => [await site.old(mine)]);

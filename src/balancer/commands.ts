@@ -14,6 +14,7 @@ import {
   readLevel,
   readServerStates,
   readServerRows,
+  readTaken,
   type ServerRow,
 } from "./answers.ts";
 
@@ -59,6 +60,35 @@ export const setState = (at: ServerName, state: AdminState): Command<void> => ({
 export const setHealthDown = (at: ServerName): Command<void> => ({
   line: `set server ${serverPath(at)} health down`,
   read: readDone,
+});
+
+/** Of 0 to 256; the answer is false where a static algorithm takes none but what it has. Level admin. */
+export const setWeight = (at: ServerName, weight: number): Command<boolean> => ({
+  line: `set server ${serverPath(at)} weight ${checkWeight(weight)}`,
+  read: readTaken,
+});
+
+function checkWeight(weight: number): number {
+  if (Number.isSafeInteger(weight) && weight >= 0 && weight <= 256) return weight;
+  throw new RangeError(`${weight} is not a weight that HAProxy allows (0 to 256)`);
+}
+
+/** Its agent is asked nothing more, and no answer changes its state or weight. Done also where it has none. Level admin. */
+export const disableAgent = (at: ServerName): Command<void> => ({
+  line: `disable agent ${serverPath(at)}`,
+  read: readDone,
+});
+
+/** Asked again; what it answered last counts until it answers. The answer is false where it has no agent. Level admin. */
+export const enableAgent = (at: ServerName): Command<boolean> => ({
+  line: `enable agent ${serverPath(at)}`,
+  read: readTaken,
+});
+
+/** As if its agent had answered "down", until it answers. The answer is false where none is asked. Level admin. */
+export const setAgentDown = (at: ServerName): Command<boolean> => ({
+  line: `set server ${serverPath(at)} agent down`,
+  read: readTaken,
 });
 
 /** All servers, or those of one backend: the only answer that holds the admin state. Level user. */

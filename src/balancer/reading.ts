@@ -5,9 +5,13 @@ import { type BackendRow, type ServerRow, type ServerState, admin, takesTraffic 
 
 const person = admin.maint | admin.maintInherited | admin.drain | admin.drainInherited;
 
+/** An agent keeps the server out: a person's doing, or that of whatever a person put there. */
+const saysAgentDown = (status: string): boolean => status.startsWith("DOWN (agent)");
+
 /** By whose will load balancing leaves this server out. A 404 page (stopping) and weight 0 are a person's doing. */
-function outBecause(state: ServerState): Entry["outBecause"] {
+function outBecause(state: ServerState, status: string): Entry["outBecause"] {
   if ((state.admin & person) !== 0 || state.weight === 0 || state.operational === 3) return "person";
+  if (saysAgentDown(status)) return "person";
   return takesTraffic(state) ? undefined : "health";
 }
 
@@ -38,7 +42,7 @@ export function entriesOf(balancer: string, states: ServerState[], rows: ServerR
       admin: adminState(state),
       weight: state.weight,
       initialWeight: state.initialWeight,
-      outBecause: outBecause(state),
+      outBecause: outBecause(state, row.status),
       status: row.status,
       lastCheck: row.lastCheck,
       sessions: row.sessions,
@@ -46,7 +50,7 @@ export function entriesOf(balancer: string, states: ServerState[], rows: ServerR
       checked: state.checked && row.tracks === "",
       tracks: row.tracks || undefined,
       address: addressOf(state),
-      agent: state.agent,
+      agent: state.agent ? (saysAgentDown(row.status) ? "down" : "up") : undefined,
     };
   });
 }

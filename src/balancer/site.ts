@@ -1,31 +1,22 @@
 import { RotaError } from "../base/errors.ts";
 import type { SocketBalancer } from "../inventory/fleet.ts";
-import type { Activity, AdminState, Backend, Entry, Place, Session, Survey } from "../rotation/ports.ts";
+import type { Activity, Backend, Entry, Place, Session, Survey } from "../rotation/ports.ts";
 import type { BackendRow, Info, ServerRow, ServerState } from "./answers.ts";
 import { askBalancer } from "./asking.ts";
-import {
-  setHealthDown,
-  setState,
-  showBackends,
-  showCliLevel,
-  showServer,
-  showServers,
-  showServersState,
-} from "./commands.ts";
+import { showBackends, showCliLevel, showServer, showServers, showServersState } from "./commands.ts";
 import type { Deadlines } from "./exchange.ts";
 import { askingByNumber, stateAt } from "./numbers.ts";
 import { type Reloads, oldWorkers } from "./old-workers.ts";
-import { adminState, backendsOf, entriesOf, heldOut, tookState } from "./reading.ts";
+import { backendsOf, entriesOf, heldOut } from "./reading.ts";
 import { filtersSessions, showSessions, shutdownSessions } from "./sessions.ts";
+import { type Telling, tellingOn } from "./telling.ts";
 import type { Ways } from "./ways.ts";
 
 /** One balancer of the inventory, and what rota asks it. */
-export interface BalancerSite {
+export interface BalancerSite extends Telling {
   survey(needs: "read" | "change"): Promise<Survey>;
   answers(): Promise<boolean>;
   look(places: Place[]): Promise<Entry[]>;
-  /** @param distrust takes the health verdict back too */
-  set(places: Place[], state: AdminState, distrust: boolean): Promise<void>;
   watch(places: Place[]): Promise<Activity[]>;
   /** What workers that a reload replaced still have at these places. */
   old(places: Place[]): Promise<Reloads>;
@@ -101,6 +92,8 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
   }
 
   return {
+    ...tellingOn(name, askAll),
+
     async survey(needs) {
       const { info, answers } = await ask(showCliLevel(), showServersState(), showServers(), showBackends());
       const [level, states, rows, totals] = answers;
@@ -123,23 +116,6 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
           problem: `${name}: the backend ${place.backend} has no server ${place.server} any more`,
         });
       });
-    },
-
-    async set(places, state, distrust) {
-      const views = await askAll(
-        places.map((at) => {
-          // HAProxy says "done" also where nothing could change: what counts is read back, by the same worker.
-          const told = [setState(at, state), showServersState(at.backend)] as const;
-          return distrust ? ([...told, setHealthDown(at)] as const) : told;
-        }),
-      );
-      const refused = places.flatMap((at, i) => {
-        const now = stateAt(views[i]?.answers[1] ?? [], at, name);
-        if (tookState(now, state)) return [];
-        return `${at.backend}/${at.server} was told ${state} and is ${adminState(now)}`;
-      });
-      if (refused.length === 0) return;
-      throw new RotaError("BALANCER_ANSWER", { problem: `${name}: ${refused.join("; ")}` });
     },
 
     async watch(places) {

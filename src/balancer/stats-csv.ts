@@ -52,9 +52,12 @@ function entryOf(balancer: string, row: Fields): Entry {
     checked: status !== "no check" && tracks === "",
     tracks: tracks || undefined,
     address: addressIn(row.text("addr")),
-    agent: row.text("agent_status") !== "",
+    agent: agentOf(row, status),
   };
 }
+
+const agentOf = (row: Fields, status: string): Entry["agent"] =>
+  row.text("agent_status") === "" ? undefined : status.startsWith("DOWN (agent)") ? "down" : "up";
 
 /** HAProxy shows it only where the page may ("stats show-legends"), and "unix" for a socket. */
 const addressIn = (text: string): string | undefined =>
@@ -67,6 +70,6 @@ function adminOf(status: string): AdminState {
 }
 
 function outBecause(status: string, weight: number): Entry["outBecause"] {
-  if (adminOf(status) !== "ready" || status.startsWith("NOLB") || weight === 0) return "person";
+  if (adminOf(status) !== "ready" || /^(NOLB|DOWN \(agent\))/.test(status) || weight === 0) return "person";
   return /^(UP|no check)/.test(status) ? undefined : "health";
 }

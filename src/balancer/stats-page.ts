@@ -73,5 +73,7 @@ export function statsPageSite(
     sessions: () => Promise.resolve([]),
     shut: () => Promise.reject(readOnly()),
     set: () => Promise.reject(readOnly()),
+    askAgents: () => Promise.reject(readOnly()),
+    weigh: () => Promise.reject(readOnly()),
   };
 }

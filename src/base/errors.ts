@@ -27,6 +27,7 @@ export const errorCodes = [
   "COMMAND_FAILED",
   "COMMAND_UNKNOWN",
   "RESTART_UNPROVEN",
+  "NODE_DOWN",
   "WAIT_LIMIT",
   "INTERRUPTED",
 ] as const;

@@ -2,6 +2,7 @@ import { RotaError } from "../base/errors.ts";
 import { openJournal } from "../journal/open.ts";
 import type { Lease } from "../journal/keep.ts";
 import type { Fleet } from "../inventory/fleet.ts";
+import type { Balancers } from "../rotation/ports.ts";
 import type { Absence, Known, WholeRun } from "../rotation/records.ts";
 import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -35,8 +36,8 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   await using journal = await openJournal(io.env);
   // Asked before the lease is taken: an answer that never comes must keep nobody out.
   const asked = await findOpenRun(journal, fleet.name, args.run);
-  const told = sayOut(await outOf(asked, journal));
-  io.err(`run ${asked.run} ends here; ${told}`);
+  const saidOut = sayOut(await outOf(asked, journal));
+  io.err(`run ${asked.run} ends here; ${saidOut}`);
   const { afterThisNode } = stop;
   await confirm({ yes: args.yes === true, force: false, name: asked.run, stop: afterThisNode }, io);
 
@@ -44,10 +45,17 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   await using lease = await takeLease(journal, wanted, stop, io);
   const run = await findOpenRun(journal, fleet.name, asked.run);
   const out = await outOf(run, journal);
-  if (sayOut(out) !== told) throw changedMeanwhile(asked);
-  await hold(out, { by, reason: reason ?? `run ${run.run} was aborted` }, { fleet, tolerated }, lease, io);
+  if (sayOut(out) !== saidOut) throw changedMeanwhile(asked);
+  await hold(
+    out.held,
+    { by, reason: reason ?? `run ${run.run} was aborted` },
+    { fleet, tolerated },
+    lease,
+    io,
+  );
+  await letIn(out.proven, fleet, lease, io);
   await lease.journal.end(run.run, "aborted", reason);
-  const names = out.map(({ node }) => node);
+  const names = out.held.map(({ node }) => node);
   await journal.did({ deed: "abort", fleet: fleet.name, run: run.run, by, reason, what: sayOut(out) });
   const held = names.length > 0 ? `; held: ${names.join(", ")} (rota ready brings a node back, proven)` : "";
   io.out(args.json ? JSON.stringify({ run: run.run, held: names }) : `run ${run.run} is aborted${held}`);
@@ -61,29 +69,55 @@ const changedMeanwhile = ({ run }: WholeRun): RotaError =>
     next: "the same again, which shows them",
   });
 
-/** What this run took out, and has not put back. */
-const outOf = async ({ run, fleet }: WholeRun, known: Known): Promise<Absence[]> =>
-  [...(await known.absences(fleet)).values()].filter(
-    (absence) => absence.run === run && absence.kind === "run",
-  );
+interface Out {
+  held: Absence[];
+  /** On their way back in steps (`ready.ramp`), which begin after the proof. */
+  proven: Absence[];
+}
 
-const sayOut = (out: Absence[]): string =>
-  out.length > 0
-    ? `${out.map(({ node }) => node).join(", ")} stays out, and is held`
-    : "no node is out because of it";
+/** What this run took out, and has not put back. */
+async function outOf({ run, fleet }: WholeRun, known: Known): Promise<Out> {
+  const all = [...(await known.absences(fleet)).values()];
+  const out = all.filter((absence) => absence.run === run && absence.kind === "run");
+  const proven = out.filter(({ found }) => found.some(({ stepped }) => stepped));
+  return { held: out.filter((absence) => !proven.includes(absence)), proven };
+}
+
+function sayOut({ held, proven }: Out): string {
+  const named = (absences: Absence[]): string => absences.map(({ node }) => node).join(", ");
+  const parts = [
+    ...(held.length > 0 ? [`${named(held)} stays out, and is held`] : []),
+    ...(proven.length > 0 ? [`${named(proven)} is proven, and gets its whole weight`] : []),
+  ];
+  return parts.join("; ") || "no node is out because of it";
+}
+
+interface Told {
+  fleet: Fleet;
+  balancers: Balancers;
+  /** Names of balancers that are told. */
+  known: ReadonlySet<string>;
+}
+
+/** All but those that are known to be gone, and are. */
+async function knownOf(
+  fleet: Fleet,
+  tolerated: ReadonlySet<string>,
+  balancers: Balancers,
+  io: Io,
+): Promise<Set<string>> {
+  const answering = await balancers.answering([...tolerated]);
+  const gone = [...tolerated].filter((name) => !answering.includes(name));
+  if (gone.length > 0) io.err(`${gone.join(", ")}: no answer, so nothing was told there (--tolerate)`);
+  return new Set(fleet.balancers.map(({ name }) => name).filter((name) => !gone.includes(name)));
+}
 
 async function hold(
   out: Absence[],
   whose: { by: string; reason: string },
-  { fleet, tolerated }: { fleet: Fleet; tolerated: ReadonlySet<string> },
+  { fleet, balancers, known }: Told,
   lease: Lease,
-  io: Io,
 ): Promise<void> {
-  await using balancers = balancersAt(fleet.balancers, io);
-  const answering = await balancers.answering([...tolerated]);
-  const gone = [...tolerated].filter((name) => !answering.includes(name));
-  if (gone.length > 0) io.err(`${gone.join(", ")}: no answer, so nothing was told there (--tolerate)`);
-  const known = new Set(fleet.balancers.map(({ name }) => name).filter((name) => !gone.includes(name)));
   // There the page keeps the node out, and no balancer may be told anything.
   const byPage = new Set(
     fleet.pools.filter((p) => p.statusPage).flatMap((p) => p.nodes.map(({ name }) => name)),
@@ -95,5 +129,16 @@ async function hold(
     const serving = (await balancers.look(places)).filter((entry) => !entry.outBecause);
     await lease.mustHold();
     await balancers.set(serving, "maint");
+  }
+}
+
+/** What is proven stays in, as it was found. */
+async function letIn(proven: Absence[], { fleet, balancers, known }: Told, lease: Lease): Promise<void> {
+  for (const { node, found } of proven) {
+    const places = found.filter(({ balancer }) => known.has(balancer));
+    await lease.mustHold();
+    await balancers.weigh(places.filter(({ stepped }) => stepped));
+    await balancers.askAgents(places.flatMap((at) => (at.agent ? { ...at, agent: at.agent } : [])));
+    await lease.journal.putBack(fleet.name, node);
   }
 }

@@ -68,6 +68,8 @@ export function underLease(world: World, lease: Lease): World {
       set: (places, state) => holding(() => balancers.set(places, state)),
       shut: (places) => holding(() => balancers.shut(places)),
       distrust: (places) => holding(() => balancers.distrust(places)),
+      askAgents: (places) => holding(() => balancers.askAgents(places)),
+      weigh: (places) => holding(() => balancers.weigh(places)),
     },
     health: { ...health, post: (url, options) => holding(() => health.post(url, options)) },
     hosts: {

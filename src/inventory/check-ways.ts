@@ -11,7 +11,7 @@ export function checkWays(draft: Draft): Finding[] {
     ...(noBalancers && byRuntime.length > 0
       ? [{ path: ["balancers"], on: "value" as const, text: "is missing" }]
       : []),
-    ...byRuntime.flatMap((pool) => checkRuntime(draft, pool)),
+    ...byRuntime.flatMap((pool) => [...checkRuntime(draft, pool), ...checkRamp(draft, pool)]),
     ...pools
       .filter((pool) => !byRuntime.includes(pool))
       .flatMap((pool) => checkPage(draft, pool, noBalancers)),
@@ -54,6 +54,19 @@ function checkRuntime(draft: Draft, { path }: Entry): Finding[] {
 const cutNeedsRuntime =
   "cut is for drain: { via: runtime }: with via: status-page balancers are only read; write stop or go-on";
 
+const checkRamp = (draft: Draft, pool: Entry): Finding[] => {
+  const [ramp, every] = ["ramp", "every"].map((key) => [...pool.path, "ready", key]);
+  if (!ramp || !every || draft.at(every) === undefined || draft.at(ramp) !== undefined) return [];
+  return [{ path: every, on: "key", text: "is how long each step of a ramp lasts, and there is no ramp" }];
+};
+
+/** Weights are set at the runtime socket. */
+function rampByPage(draft: Draft, pool: Entry): Finding[] {
+  const keys = ["ramp", "every"].filter((key) => draft.at([...pool.path, "ready", key]) !== undefined);
+  const text = "can't be with drain: { via: status-page }: weights are set at HAProxy's runtime socket";
+  return keys.map((key) => ({ path: [...pool.path, "ready", key], on: "key", text }));
+}
+
 function checkPage(draft: Draft, pool: Entry, noBalancers: boolean): Finding[] {
   const path = [...pool.path, "status_page"];
   if (draft.at(path) === undefined) {
@@ -70,6 +83,7 @@ function checkPage(draft: Draft, pool: Entry, noBalancers: boolean): Finding[] {
   const same = (draft.at([...check, "while_out"]) ?? 404) === (draft.at([...check, "status"]) ?? 200);
   return [
     ...(cut ? [{ path: atLimit, on: "value" as const, text: cutNeedsRuntime }] : []),
+    ...rampByPage(draft, pool),
     ...missing.map((key): Finding => {
       const text =
         "is missing; no balancer can be asked, so HAProxy's check must be known to wait long enough";

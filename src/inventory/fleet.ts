@@ -55,7 +55,7 @@ export interface Pool {
   upgrade: Upgrade | undefined;
   restart: Restart;
   check: Check;
-  ready: { proof: Proof };
+  ready: { proof: Proof; ramp: Ramp | undefined };
   rollout: Rollout;
   limits: Limits;
 }
@@ -115,6 +115,14 @@ export interface Check {
 
 /** What HAProxy's own checks must show before a node takes traffic again. */
 export type Proof = "pass" | "rise" | "check";
+
+/** Back into rotation in steps; after the last one with its whole weight. */
+export interface Ramp {
+  /** Of the weight that the node was found with: above 0, below 100, rising. */
+  percents: number[];
+  /** How long each step lasts. */
+  every: number;
+}
 
 export interface Rollout {
   /** The first nodes, alone; none where it counts 0. */

@@ -84,7 +84,7 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     upgrade: upgradeOf(raw.upgrade),
     restart: { via: restart.via, run: restart.run, pidfile: restart.proof?.pidfile },
     check: checkOf(check),
-    ready: raw.ready,
+    ready: readyOf(raw.ready),
     rollout: {
       canary: share(rollout.canary),
       batch: Array.isArray(rollout.batch) ? rollout.batch.map(share) : [share(rollout.batch)],
@@ -105,6 +105,11 @@ const checkOf = ({ while_out: whileOut, ...check }: RawPool["check"]): Check => 
   body: check.body,
   within: milliseconds(check.within),
   whileOut,
+});
+
+const readyOf = ({ proof, ramp, every }: RawPool["ready"]): Pool["ready"] => ({
+  proof,
+  ramp: ramp && { percents: ramp.map((text) => Number.parseFloat(text)), every: milliseconds(every) },
 });
 
 const statusPage = (raw: NonNullable<RawPool["status_page"]>): StatusPage => ({

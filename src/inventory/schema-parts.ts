@@ -62,6 +62,23 @@ export const shares = (least: number) =>
     error: "write a count or a percent, such as 2 or 25%, or a list such as [1, 25%, 50%]",
   });
 
+const part = filledPercent.refine((text) => !(Number.parseFloat(text) >= 100), {
+  error: "the last step is always the whole weight, and is not written; write a percent below 100",
+});
+
+/** Steps to a whole that is not among them. */
+export const ramp = z
+  .array(part, { error: "write a list of percents, such as [25%, 50%]" })
+  .min(1)
+  .refine(
+    (steps) => steps.every((step, i) => i === 0 || !(percentOf(step) <= percentOf(steps[i - 1] ?? ""))),
+    {
+      error: "each step must be more than the one before",
+    },
+  );
+
+const percentOf = (text: string): number => Number.parseFloat(text);
+
 export const port = z.int().min(1).max(65_535);
 
 export const notEmpty = { error: "is empty; name at least one" };

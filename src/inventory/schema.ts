@@ -14,6 +14,7 @@ import {
   names,
   notEmpty,
   passable,
+  ramp,
   share,
   shares,
   variableName,
@@ -130,6 +131,12 @@ const ready = z.strictObject({
     .describe(
       "pass: one fresh passing check on every balancer; rise: as many as its `rise`; check: the node's own alone.",
     ),
+  ramp: ramp
+    .optional()
+    .describe(
+      "Once proven, the node comes back with these percents of the weight that it was found with, one step after the other; then with all of it. [25%, 50%]",
+    ),
+  every: duration.default("10s").describe("How long each step of the ramp lasts."),
 });
 
 const rollout = z.strictObject({

@@ -21,6 +21,8 @@ const found = z.array(
     server: z.string(),
     admin: z.enum(["ready", "drain", "maint"]),
     weight: z.number(),
+    agent: z.enum(["up", "down"]).optional(),
+    stepped: z.literal(true).optional(),
   }),
 );
 const nodes = z.array(z.string());

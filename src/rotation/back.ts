@@ -1,8 +1,10 @@
 import { poll, notYet, yes } from "../base/poll.ts";
 import { RotaError } from "../base/errors.ts";
 import { goneOf, recordAbsence } from "./leave.ts";
-import type { Activity, AdminState, Entry } from "./ports.ts";
+import type { Activity, AdminState, Agent, Entry } from "./ports.ts";
 import { samePlace, sayPlace } from "./place.ts";
+import { inSteps } from "./ramp.ts";
+import type { Found } from "./records.ts";
 import { untilAnswered, whileUnanswered } from "./unanswered.ts";
 import { type Trip, type World, isHeld } from "./world.ts";
 
@@ -17,7 +19,8 @@ export async function putBack(trip: Trip, world: World): Promise<void> {
   const back = trip.reached === "untouched" ? entries.filter((entry) => entry.outBecause) : entries;
   if (back.length > 0) await prove(trip, back, world);
   trip.reached = "proven";
-  await untilAnswered(trip, world, () => leaveAsFound(trip, world));
+  await inSteps(trip, back, world, () => untilAnswered(trip, world, () => tellAsFound(trip, world)));
+  await untilAnswered(trip, world, () => seeAsFound(trip, world));
   trip.reached = "back";
   // A hold that was there before stays its owner's: the node is out as found, and still known to be.
   if (isHeld(trip)) return;
@@ -43,17 +46,31 @@ export async function undoMaint(trip: Trip, world: World): Promise<void> {
   await balancers.distrust(inMaint.filter((entry) => entry.checked));
 }
 
-/** Exactly what was found: the admin state by us, the weight never touched, both read back. */
-export async function leaveAsFound(trip: Trip, { balancers, emit }: World): Promise<void> {
+/** Exactly what was found: the admin state and who is asked, by us; the weight not touched; all read back. */
+export async function leaveAsFound(trip: Trip, world: World): Promise<void> {
+  await tellAsFound(trip, world);
+  await seeAsFound(trip, world);
+}
+
+async function tellAsFound({ found }: Trip, { balancers }: World): Promise<void> {
   for (const state of ["maint", "drain", "ready"] satisfies AdminState[]) {
-    const places = trip.found.filter((place) => place.admin === state);
+    const places = found.filter((place) => place.admin === state);
+    // One that its agent kept out must not serve until that is asked again.
+    if (state === "ready") await balancers.askAgents(withAgent(found, "down"));
     if (places.length > 0) await balancers.set(places, state);
   }
+}
+
+async function seeAsFound(trip: Trip, { balancers, emit }: World): Promise<void> {
+  await balancers.askAgents(withAgent(trip.found, "up"));
   for (const entry of await balancers.look(trip.found)) {
     const text = sayWeight(trip, entry);
     if (text !== undefined) emit({ type: "notice", node: trip.node.name, text });
   }
 }
+
+const withAgent = (found: Found[], agent: Agent): (Found & { agent: Agent })[] =>
+  found.filter((place): place is Found & { agent: Agent } => place.agent === agent);
 
 /** A weight is somebody's will, and is never changed here: where that is not plain, it is said. */
 function sayWeight({ found, standing }: Trip, entry: Entry): string | undefined {

@@ -28,14 +28,15 @@ export const byRuntime: Way = {
 
   isAsFound: ({ found }, { balancers }) =>
     balancers.look(found).then(
-      (entries) => entries.every(({ admin }, i) => admin === found[i]?.admin),
+      (entries) =>
+        entries.every(({ admin, agent }, i) => admin === found[i]?.admin && !agent === !found[i].agent),
       () => false,
     ),
 
   // A failed node gets no sticky client either.
   keepOut: (trip, { balancers }) => balancers.set(trip.places, "maint"),
 
-  async outAgain({ entries }, { balancers }) {
+  async outAgain({ entries, found, absence }, { balancers }) {
     // Drained where only a failing check kept it out.
     const out = entries.filter((entry) => entry.outBecause);
     const inMaint = out.filter((entry) => entry.admin === "maint");
@@ -44,6 +45,9 @@ export const byRuntime: Way = {
       out.filter((entry) => !inMaint.includes(entry)),
       "drain",
     );
+    // Of a hold of ours none is asked until its end.
+    if (!absence)
+      await balancers.askAgents(found.flatMap((at) => (at.agent ? { ...at, agent: at.agent } : [])));
   },
 
   lookAfter: tellAgainIfBack,

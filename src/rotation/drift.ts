@@ -142,7 +142,7 @@ function agents({ nodes }: Seen): string[] {
   const asked = nodes.flatMap(({ entries }) => entries.filter(({ agent }) => agent));
   return [...groupOf(asked, sayBackend)].map(
     ([place, entries]) =>
-      `${place} asks an agent on ${some(entries.map(({ server }) => server))}, whose answer may undo a drain`,
+      `${place} asks an agent about ${some(entries.map(({ server }) => server))}: while the node is out rota has it not asked (disable agent)`,
   );
 }
 

@@ -42,18 +42,20 @@ async function lookAgain(trip: Trip, world: World): Promise<void> {
   trip.entries = entries;
 }
 
-/** A held node that serves all the same, as after a reload, is to be out: its owner said so. */
-const foundOf = (trip: Trip, entry: Entry): Found => ({
-  ...asFound(entry),
-  admin: isHeld(trip) && entry.outBecause !== "person" ? "drain" : entry.admin,
-});
+/** A held node that serves all the same, as after a reload, is to be out, and its agent unasked: its owner said so. */
+function foundOf(trip: Trip, entry: Entry): Found {
+  const { agent, ...found } = asFound(entry);
+  if (!isHeld(trip)) return { ...found, ...(agent ? { agent } : {}) };
+  return { ...found, admin: entry.outBecause === "person" ? entry.admin : "drain" };
+}
 
-export const asFound = ({ balancer, backend, server, admin, weight }: Entry): Found => ({
+export const asFound = ({ balancer, backend, server, admin, weight, agent }: Entry): Found => ({
   balancer,
   backend,
   server,
   admin,
   weight,
+  ...(agent ? { agent } : {}),
 });
 
 /** Out of rotation everywhere at once, and only if enough of the others serve. */

@@ -27,9 +27,12 @@ export function partOf(entries: Entry[], absence: Absence | undefined, choice: C
   if (absence?.kind === "hold") return held(choice, `${sayHold(absence)}${servedAnyway(entries)}`);
   const out = entries.filter(isOut);
   const nobodyAsked = entries.length === 0;
-  if (out.length === 0 && !(absence && nobodyAsked)) return { takesPart: true, standing: "serving" };
+  const inPart = absence !== undefined && isBackInPart(entries, absence);
+  if (out.length === 0 && !(absence && (nobodyAsked || inPart)))
+    return { takesPart: true, standing: "serving" };
   if (absence) {
-    const note = `was left out by run ${absence.run}; goes first, back when proven`;
+    const was = inPart && out.length === 0 ? "was on its way back in" : "was left out by";
+    const note = `${was} run ${absence.run}; goes first, back when proven`;
     return { takesPart: true, standing: "ours", found: foundBefore(entries, absence), note };
   }
   const byPerson = out.filter((entry) => entry.outBecause === "person");
@@ -69,11 +72,12 @@ export function partToReady(entries: Entry[], absence: Absence | undefined, byPa
   const out = entries.filter(isOut);
   const nobodyAsked = entries.length === 0;
   if (out.length === 0 && !absence && !nobodyAsked) return { takesPart: false, why: "in rotation already" };
-  if (!absence && !byPage && out.every((entry) => entry.outBecause === "health" && entry.admin === "ready"))
-    return {
-      takesPart: false,
-      why: `${sayStates(out)}; nobody took it out: HAProxy's own checks bring it back`,
-    };
+  if (!absence && !byPage && out.every((entry) => isByCheck(entry) || isByAgent(entry))) {
+    const who = out.some(isByAgent)
+      ? "the agent that HAProxy asks brings it back"
+      : "HAProxy's own checks bring it back";
+    return { takesPart: false, why: `${sayStates(out)}; nobody took it out: ${who}` };
+  }
   const before = absence ? foundBefore(entries, absence) : entries.map(asFound);
   const found = before.map((place): Found => ({ ...place, admin: "ready" }));
   return {
@@ -87,6 +91,13 @@ export function partToReady(entries: Entry[], absence: Absence | undefined, byPa
         : `is ${sayStates(out)}`,
   };
 }
+
+/** It serves, and its weight is a step of a ramp, or its agent is not asked yet. */
+const isBackInPart = (entries: Entry[], { found }: Absence): boolean =>
+  found.some((place) => {
+    const now = entries.find((entry) => samePlace(place, entry));
+    return place.stepped || (place.agent && now && !now.agent);
+  });
 
 /** How the node's places were when it left; one that came since is as it is, and one that went is forgotten. */
 const foundBefore = (entries: Entry[], { found }: Absence): Found[] =>
@@ -102,6 +113,9 @@ const sayAbsence = (absence: Absence): string =>
 
 const sayHold = ({ by, reason }: Absence): string =>
   `held by ${by}${reason === undefined ? "" : ` (${reason})`}`;
+
+const isByCheck = (entry: Entry): boolean => entry.outBecause === "health" && entry.admin === "ready";
+const isByAgent = (entry: Entry): boolean => entry.agent === "down" && entry.admin === "ready";
 
 const isOut = (entry: Entry): boolean => entry.outBecause !== undefined;
 

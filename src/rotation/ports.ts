@@ -15,6 +15,9 @@ export interface Place {
 /** What a person or rota set: HAProxy's admin state. */
 export type AdminState = "ready" | "drain" | "maint";
 
+/** What an agent said last (Configuration Manual §5.2, "agent-check"). */
+export type Agent = "up" | "down";
+
 /** A node's server line as its balancer sees it now. */
 export interface Entry extends Place {
   admin: AdminState;
@@ -34,8 +37,8 @@ export interface Entry extends Place {
   tracks: string | undefined;
   /** Where requests go, "10.0.0.1:8000"; absent where that is no IP address with a port. */
   address: string | undefined;
-  /** An agent on it may undo what the balancer was told. */
-  agent: boolean;
+  /** An agent is asked, whose answers may undo what the balancer was told; `down`: by its word the server is out. */
+  agent: Agent | undefined;
 }
 
 /** One backend of one balancer, as a whole. */
@@ -109,10 +112,17 @@ export interface Balancers {
   answering(names: string[]): Promise<string[]>;
   /** These places, read afresh. */
   look(places: Place[]): Promise<Entry[]>;
-  /** Sets the admin state everywhere at once and reads back that each took it. */
+  /**
+   * Sets the admin state everywhere at once and reads back that each took it. Out, agents are asked no more: an
+   * answer could undo it.
+   */
   set(places: Place[], state: AdminState): Promise<void>;
   /** Drain, with the health verdict taken back: only `rise` new checks bring it up. Read back. */
   distrust(places: Place[]): Promise<void>;
+  /** Agents are asked again, read back; one that said `down` keeps its server out until its next answer. */
+  askAgents(places: (Place & { agent: Agent })[]): Promise<void>;
+  /** Sets weights, 0 to 256, and reads them back. @returns places where a static algorithm takes none */
+  weigh(places: (Place & { weight: number })[]): Promise<Place[]>;
   /** Cheap: asks only about these places. */
   watch(places: Place[]): Promise<Activity[]>;
   /** What old workers still do there: asked after `watch`, which tells of a new worker. */

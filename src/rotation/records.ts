@@ -1,6 +1,6 @@
 /** What the heart writes down, and reads again: the journal as it needs it. Times are milliseconds, or dates. */
 import type { CommandName, DeedName, NodeEnd, Outcome, RunEnd, StepName } from "../events/events.ts";
-import type { AdminState, Place } from "./ports.ts";
+import type { AdminState, Agent, Place } from "./ports.ts";
 
 /** A node that is out of rotation because of us. */
 export interface Absence {
@@ -21,6 +21,10 @@ export interface Absence {
 export interface Found extends Place {
   admin: AdminState;
   weight: number;
+  /** HAProxy asked an agent. */
+  agent?: Agent | undefined;
+  /** Its weight now may be a step of ours on the way to the one found. */
+  stepped?: true | undefined;
 }
 
 /** Who starts a run, and with what. */

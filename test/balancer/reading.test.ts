@@ -13,6 +13,7 @@ const state = (more: Partial<ServerState> = {}): ServerState => ({
   initialWeight: 1,
   checked: true,
   agent: false,
+  agentBusy: false,
   address: "10.0.0.1",
   port: 8_000,
   ...more,

@@ -109,7 +109,7 @@ const entry = (over: Partial<Entry>): Entry => ({
   checked: true,
   tracks: undefined,
   address: "10.0.0.1:8000",
-  agent: false,
+  agent: undefined,
   ...over,
 });
 

@@ -59,6 +59,12 @@ export interface FakeServer {
   port: number;
   /** Asks an agent on it. */
   agent: boolean;
+  /** It would, and was told not to. */
+  agentDisabled: boolean;
+  /** The agent's last word was "down". */
+  agentDown: boolean;
+  /** Its backend's algorithm takes no weights. */
+  isStatic: boolean;
   backup: boolean;
   /** HAProxy checks it. */
   checked: boolean;
@@ -233,6 +239,9 @@ const freshServer = (
   address: "127.0.0.1",
   port: 8_000 + at,
   agent: false,
+  agentDisabled: false,
+  agentDown: false,
+  isStatic: false,
   backup: false,
   checked: true,
   passes: true,
@@ -252,8 +261,10 @@ const freshServer = (
 });
 
 /** A new worker believes that every server is just up. */
-const forgotten = ({ rise, initialWeight }: FakeServer): Partial<FakeServer> => ({
+const forgotten = ({ rise, initialWeight, agent, agentDisabled }: FakeServer): Partial<FakeServer> => ({
   admin: 0,
+  agent: agent || agentDisabled,
+  agentDisabled: false,
   operational: 2,
   weight: initialWeight,
   health: rise,
@@ -270,7 +281,7 @@ function checkOnce(server: FakeServer): void {
   const full = server.rise + server.fall - 1;
   if (server.passes) server.health = server.health + 1 >= server.rise ? full : server.health + 1;
   else server.health = server.health > server.rise ? server.health - 1 : 0;
-  server.operational = server.health >= server.rise ? 2 : 0;
+  server.operational = server.health >= server.rise && !(server.agent && server.agentDown) ? 2 : 0;
 }
 
 type Proxies = Map<string, Map<string, FakeServer>>;
@@ -327,6 +338,8 @@ const commands: [string, (words: string[], view: View) => string][] = [
   ["set server", setServer],
   ["show sess", showSess],
   ["shutdown sessions server", shutdownSessions],
+  ["disable agent", (words, view) => setAgent(words, view, false)],
+  ["enable agent", (words, view) => setAgent(words, view, true)],
 ];
 
 function showInfo(_: string[], { version, pid, stopping }: View): string {
@@ -466,6 +479,7 @@ function statusOf({ state, admin, operational }: SeenServer): string {
   if (admin & bit.unresolved) return "MAINT (resolution)";
   if (admin & bit.inheritedMaint) return `MAINT (via ${state.tracks})`;
   const { health, rise, fall } = state;
+  if (operational === 0 && state.agent && state.agentDown) return "DOWN (agent)";
   if (operational === 0) return health > 0 ? `DOWN ${health}/${rise}` : "DOWN";
   const failing = state.checked && health < rise + fall - 1 ? ` ${health - rise + 1}/${fall}` : "";
   if (operational === 3) return `NOLB${failing}`;
@@ -498,16 +512,38 @@ function shutdownSessions([place = ""]: string[], { level, proxies }: View): str
   return done;
 }
 
-function setServer([place = "", what = "", value = ""]: string[], view: View): string {
+/** The server that a command is about, or what HAProxy says instead. */
+function serverIn(place: string, view: View): FakeServer | string {
   if (view.level !== "admin") return text("Permission denied");
   const [backend = "", name = ""] = place.split("/");
   const servers = view.proxies.get(backend);
   if (!servers) return text("No such backend.");
   const server = servers.get(name);
   if (!server) return text("No such server.");
-  if (view.stopping) return text("Proxy is disabled.");
+  return view.stopping ? text("Proxy is disabled.") : server;
+}
+
+function setAgent([place = ""]: string[], view: View, asked: boolean): string {
+  const server = serverIn(place, view);
+  if (typeof server === "string") return server;
+  const hasAgent = server.agent || server.agentDisabled;
+  if (!hasAgent) return asked ? text("Agent was not configured on this server, cannot enable.") : done;
+  Object.assign(server, { agent: asked, agentDisabled: !asked });
+  return done;
+}
+
+function setServer([place = "", what = "", value = ""]: string[], view: View): string {
+  const server = serverIn(place, view);
+  if (typeof server === "string") return server;
   if (what === "weight" && /^\d+$/.test(value)) {
+    if (server.isStatic && Number(value) !== server.initialWeight)
+      return text("Backend is using a static LB algorithm and only accepts weights '0%' and '100%'.");
     server.weight = Number(value);
+    return done;
+  }
+  if (what === "agent" && value === "down") {
+    if (!server.agent) return text("agent checks are not enabled on this server.");
+    Object.assign(server, { agentDown: true, operational: 0 });
     return done;
   }
   if (what === "health" && value === "down") {

@@ -18,7 +18,7 @@ describe("a fault of the file is told with its line and column:", () => {
     [
       "a key like no other",
       withPool("    ready: { colour: red }\n"),
-      '6:14 pools.web.ready: unknown key "colour"; accepted here: proof',
+      '6:14 pools.web.ready: unknown key "colour"; accepted here: proof, ramp, every',
     ],
     [
       "a key of a node",

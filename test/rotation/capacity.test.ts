@@ -232,7 +232,7 @@ function surveyOf({ states, backups, others }: Case): Survey {
         checked: true,
         tracks: undefined,
         address: undefined,
-        agent: false,
+        agent: undefined,
       };
     }),
   );
@@ -263,7 +263,7 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
     upgrade: undefined,
     restart: { via: "command", run: "true", pidfile: undefined },
     check: { url: "http://{host}/", status: 200, body: undefined, times: 1, within: 1, whileOut: 404 },
-    ready: { proof: "pass" },
+    ready: { proof: "pass", ramp: undefined },
     rollout: { canary: { count: 0 }, batch: [one.batch], minServing: one.minServing, maxFailures: 0 },
     limits: { connect: 1, command: 1, ready: 1, capacity: 1 },
   };

@@ -57,7 +57,7 @@ test.concurrent.each<[string, (site: FakeSite) => void, string[]]>([
   [
     "an agent check",
     (site) => (server(site, "lb1", "web2").agent = true),
-    ["lb1/app asks an agent on web2, whose answer may undo a drain"],
+    ["lb1/app asks an agent about web2: while the node is out rota has it not asked (disable agent)"],
   ],
   [
     "the same address under another name",
