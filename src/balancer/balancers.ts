@@ -62,6 +62,7 @@ export function haproxies(
     set: (places, state) => set(places, state, false),
     distrust: (places) => set(places, "drain", true),
     watch: async (places) => inOrderOf(places, await each(places, (site, mine) => site.watch(mine))),
+    tally: async (places) => inOrderOf(places, await each(places, (site, mine) => site.tally(mine))),
     async oldWorkers(places) {
       const reloads = await each(places, async (site, mine) => [await site.old(mine)]);
       return {

@@ -28,6 +28,8 @@ export const errorCodes = [
   "COMMAND_UNKNOWN",
   "RESTART_UNPROVEN",
   "WAIT_LIMIT",
+  "SOAK_WORSE",
+  "SOAK_INCONCLUSIVE",
   "INTERRUPTED",
 ] as const;
 export type ErrorCode = (typeof errorCodes)[number];

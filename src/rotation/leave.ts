@@ -5,6 +5,7 @@ import { type Knowing, lackOf, leavingOf, sayBackend } from "./capacity.ts";
 import { currentProcess } from "./process.ts";
 import type { Backend, Entry } from "./ports.ts";
 import type { Found } from "./records.ts";
+import { countBefore } from "./soak.ts";
 import { untilAnswered } from "./unanswered.ts";
 import type { Way } from "./ways.ts";
 import { type Trip, type World, isHeld } from "./world.ts";
@@ -19,6 +20,7 @@ export async function survey(trip: Trip, world: World, way: Way): Promise<void> 
   const { hosts, now } = world;
   await Promise.all([lookAgain(trip, world), trip.hostNeeded ? hosts.open(trip.node) : undefined]);
   await way.survey(trip, world);
+  await untilAnswered(trip, world, () => countBefore(trip, world));
   if (trip.pool.restart.pidfile !== undefined && trip.hostNeeded)
     trip.process = await currentProcess(trip, hosts, now);
 }

@@ -10,6 +10,7 @@ import type { Part, TakesPart } from "./participation.ts";
 import { samePlace, sayPlace } from "./place.ts";
 import type { Entry, Place, Survey } from "./ports.ts";
 import type { Absence } from "./records.ts";
+import type { Neighbour } from "./soak.ts";
 import type { Trip } from "./world.ts";
 
 export interface PlanOptions {
@@ -55,6 +56,8 @@ export interface Plan {
 
 export interface PoolPlan extends Omit<Batches, "lacks"> {
   pool: Pool;
+  /** Nodes that serve and that this run has not worked on yet: a batch that soaks is compared with them. */
+  neighbours: Neighbour[];
 }
 
 /** All trips of a plan, in order. */
@@ -92,7 +95,7 @@ export function makePlan(
     if (pool.statusPage && unchecked.length > 0) plan.refusals.push(noChecks(unchecked));
     const { lacks, ...batches } = inBatches(pool, trips, backends, { ...options, knowing });
     lacking.push(...lacks);
-    plan.pools.push({ pool, ...batches });
+    plan.pools.push({ pool, ...batches, neighbours: neighboursIn(fleet, pool, survey, options) });
   }
   if (missing.length > 0)
     plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n") }));
@@ -147,6 +150,21 @@ export function entriesOfNode(
   return { entries, lacks };
 }
 
+function neighboursIn(
+  fleet: Fleet,
+  pool: Pool,
+  survey: Survey,
+  { doneBefore, done }: PlanOptions,
+): Neighbour[] {
+  if (pool.rollout.soak === 0) return [];
+  const others = pool.nodes.filter((node) => !doneBefore?.(node) && !done?.(node).has("ready"));
+  return others.flatMap((node) => {
+    const { entries } = entriesOfNode(fleet, pool, node, survey);
+    const serves = entries.every(({ outBecause }) => outBecause === undefined);
+    return serves ? [{ name: node.name, places: entries.filter(({ backup }) => !backup).map(placeOf) }] : [];
+  });
+}
+
 interface Start {
   pool: Pool;
   node: Node;
@@ -174,16 +192,30 @@ function startTrip(
     hold: errand.hold,
     hostNeeded: errand.hostNeeded || toldOnHost(pool),
     variables,
-    done: done?.(node) ?? new Set(),
+    done: stillDone(done?.(node) ?? new Set(), part, pool, errand),
     prepare: errand.upgrade ? pool.prepare : undefined,
     upgrade: errand.upgrade ? pool.upgrade?.run : undefined,
     reached: "untouched",
     process: undefined,
     pageWasOut: false,
     outSince: undefined,
+    inSince: undefined,
+    company: undefined,
+    countedBefore: [],
     lastLines: [],
     redact: redactor(secrets),
   };
+}
+
+/** That it is back counts only as long as it serves; and where it is not watched, its trip is done to the end again. */
+function stillDone(
+  done: ReadonlySet<StepName>,
+  { standing }: TakesPart,
+  { rollout }: Pool,
+  { hostNeeded }: Errand,
+): ReadonlySet<StepName> {
+  if (standing === "serving" && hostNeeded && rollout.soak > 0) return done;
+  return new Set([...done].filter((name) => name !== "ready"));
 }
 
 /** Its page is told by a command over SSH. */

@@ -76,6 +76,11 @@ export interface FakeServer {
   total: number;
   retries: number;
   failedConnections: number;
+  /** Answers of 500 and more, and the others. */
+  errors: number;
+  answered: number;
+  /** Times that it went down. */
+  downs: number;
 }
 
 /** An HAProxy's runtime socket: the real protocol on a real socket. */
@@ -239,6 +244,9 @@ const freshServer = ({ rise = 2, fall = 2 }: FakeHaproxyOptions, at: number): Fa
   total: 0,
   retries: 0,
   failedConnections: 0,
+  errors: 0,
+  answered: 0,
+  downs: 0,
 });
 
 /** A new worker believes that every server is just up. */
@@ -252,6 +260,9 @@ const forgotten = ({ rise, initialWeight }: FakeServer): Partial<FakeServer> => 
   total: 0,
   retries: 0,
   failedConnections: 0,
+  errors: 0,
+  answered: 0,
+  downs: 0,
 });
 
 /** As HAProxy counts: a pass that reaches `rise` makes it full, `fall` failures in a row make it 0. */
@@ -260,7 +271,9 @@ function checkOnce(server: FakeServer): void {
   const full = server.rise + server.fall - 1;
   if (server.passes) server.health = server.health + 1 >= server.rise ? full : server.health + 1;
   else server.health = server.health > server.rise ? server.health - 1 : 0;
+  const before = server.operational;
   server.operational = server.health >= server.rise ? 2 : 0;
+  if (before === 2 && server.operational === 0) server.downs += 1;
 }
 
 type Proxies = Map<string, Map<string, FakeServer>>;
@@ -405,6 +418,19 @@ function serverRow(backend: SeenBackend, { id, name, state, ...seen }: SeenServe
     stot: state.total,
     econ: state.failedConnections,
     wretr: state.retries,
+    wredis: 0,
+    eresp: 0,
+    cli_abrt: 0,
+    srv_abrt: 0,
+    chkfail: 0,
+    chkdown: state.downs,
+    hrsp_1xx: 0,
+    hrsp_2xx: state.answered,
+    hrsp_3xx: 0,
+    hrsp_4xx: 0,
+    hrsp_5xx: state.errors,
+    hrsp_other: 0,
+    rtime: 3,
     status: statusOf({ id, name, state, ...seen }),
     weight: state.weight,
     act: state.backup ? 0 : 1,
