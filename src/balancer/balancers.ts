@@ -72,6 +72,7 @@ export function haproxies(
     },
     weigh: (places) => each(places, (site, mine) => site.weigh(mine)),
     watch: async (places) => inOrderOf(places, await each(places, (site, mine) => site.watch(mine))),
+    tally: async (places) => inOrderOf(places, await each(places, (site, mine) => site.tally(mine))),
     async oldWorkers(places) {
       const reloads = await each(places, async (site, mine) => [await site.old(mine)]);
       return {

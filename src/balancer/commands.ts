@@ -2,6 +2,7 @@
  * HAProxy's runtime commands as values: the line that is sent, and how its answer is read and judged.
  * Pure; nothing here touches a socket. Source: HAProxy Management Guide §9.3 "Unix Socket commands".
  */
+import { type TallyRow, readTallies } from "./tally.ts";
 import {
   type Activity,
   type BackendRow,
@@ -116,6 +117,12 @@ export const showBackends = (backendId?: number): Command<BackendRow[]> => ({
 export const showServer = (backendId: number, serverId: number): Command<Activity[]> => ({
   line: `show stat ${checkNumber(backendId)} 4 ${checkNumber(serverId)}`,
   read: readActivity,
+});
+
+/** What one server has counted, by its numbers, as in `showServer`. Level user. */
+export const showTally = (backendId: number, serverId: number): Command<TallyRow[]> => ({
+  line: showServer(backendId, serverId).line,
+  read: readTallies,
 });
 
 function checkNumber(id: number): number {

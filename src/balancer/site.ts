@@ -1,9 +1,18 @@
 import { RotaError } from "../base/errors.ts";
 import type { SocketBalancer } from "../inventory/fleet.ts";
-import type { Activity, Backend, Entry, Place, Session, Survey } from "../rotation/ports.ts";
+import type { Activity, Backend, Entry, Place, Session, Survey, Tally } from "../rotation/ports.ts";
 import type { BackendRow, Info, ServerRow, ServerState } from "./answers.ts";
 import { askBalancer } from "./asking.ts";
-import { showBackends, showCliLevel, showServer, showServers, showServersState } from "./commands.ts";
+import {
+  type Command,
+  type ServerName,
+  showBackends,
+  showCliLevel,
+  showServer,
+  showServers,
+  showServersState,
+  showTally,
+} from "./commands.ts";
 import type { Deadlines } from "./exchange.ts";
 import { askingByNumber, stateAt } from "./numbers.ts";
 import { type Reloads, oldWorkers } from "./old-workers.ts";
@@ -18,6 +27,7 @@ export interface BalancerSite extends Telling {
   answers(): Promise<boolean>;
   look(places: Place[]): Promise<Entry[]>;
   watch(places: Place[]): Promise<Activity[]>;
+  tally(places: Place[]): Promise<Tally[]>;
   /** What workers that a reload replaced still have at these places. */
   old(places: Place[]): Promise<Reloads>;
   /** Who is at these places, at old workers too. */
@@ -52,16 +62,26 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
     return fits ? views.map(({ answers }) => answers) : undefined;
   }
 
-  async function activityOf(places: Place[], numbers: ServerState[]): Promise<Activity[] | undefined> {
+  /** The row of each place, and the worker that said it. */
+  async function rowsOf<Row extends ServerName>(
+    places: Place[],
+    numbers: ServerState[],
+    show: (backendId: number, serverId: number) => Command<Row[]>,
+  ): Promise<(Place & Row & { process: number })[] | undefined> {
     const views = await askAll(
-      numbers.map(({ backendId, serverId }) => [showServer(backendId, serverId)] as const),
+      numbers.map(({ backendId, serverId }) => [show(backendId, serverId)] as const),
     );
     const seen = views.flatMap(({ info, answers: [[row]] }, i) => {
       const place = places[i];
       if (!place || row?.backend !== place.backend || row.server !== place.server) return [];
-      return { ...place, ...row, process: info.pid, out: /^(DRAIN|MAINT)/.test(row.status) };
+      return { ...place, ...row, process: info.pid };
     });
     return seen.length === places.length ? seen : undefined;
+  }
+
+  async function activityOf(places: Place[], numbers: ServerState[]): Promise<Activity[] | undefined> {
+    const rows = await rowsOf(places, numbers, showServer);
+    return rows?.map((row) => ({ ...row, out: /^(DRAIN|MAINT)/.test(row.status) }));
   }
 
   const current = async (): Promise<Info> => latest() ?? (await ask()).info;
@@ -128,6 +148,8 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
         unclear.includes(at) ? { ...at, out: heldOut(stateAt(states, at, name)) } : at,
       );
     },
+
+    tally: (places) => byNumber(places, (numbers) => rowsOf(places, numbers, showTally)),
 
     old: async (places) => old.at(places, await current()),
 

@@ -1,5 +1,5 @@
 /** The statistics page as CSV → what the rotation works with. Pure. It has no admin bits: `status` must do. */
-import type { Activity, AdminState, Entry } from "../rotation/ports.ts";
+import type { Activity, AdminState, Entry, Tally } from "../rotation/ports.ts";
 import {
   type BackendRow,
   type Fields,
@@ -8,10 +8,12 @@ import {
   readCsv,
   readServerRow,
 } from "./answers.ts";
+import { readTallyRow } from "./tally.ts";
 
 export interface StatsCsv {
   entries: Entry[];
   activity: Activity[];
+  tallies: Tally[];
   totals: BackendRow[];
 }
 
@@ -30,6 +32,7 @@ export function readStatsCsv(balancer: string, text: string): StatsCsv {
       process: 0, // not told; a reload shows in the counters, which begin anew
       out: /^(DRAIN|MAINT)/.test(row.text("status")),
     })),
+    tallies: servers.map((row) => ({ ...readTallyRow(row), balancer, process: 0 })),
     totals: rows.filter((row) => row.text("type") === backendType).map(readBackend),
   };
 }

@@ -2,7 +2,7 @@
 import { RotaError } from "../base/errors.ts";
 import type { Balancer } from "../inventory/fleet.ts";
 import { createStatusClient } from "../health/status.ts";
-import type { Activity, Entry, Place } from "../rotation/ports.ts";
+import type { Activity, Entry, Place, Tally } from "../rotation/ports.ts";
 import { AnswerError } from "./answers.ts";
 import type { Deadlines } from "./exchange.ts";
 import { backendsOf } from "./reading.ts";
@@ -63,6 +63,7 @@ export function statsPageSite(
     answers: () => isAnswered(read()),
     look: async (places): Promise<Entry[]> => pick((await read()).entries, places),
     watch: async (places): Promise<Activity[]> => pick((await read()).activity, places),
+    tally: async (places): Promise<Tally[]> => pick((await read()).tallies, places),
     async capacity(places) {
       const { entries, totals } = await read();
       const backends = new Set(places.map(({ backend }) => backend));

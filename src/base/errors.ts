@@ -29,6 +29,8 @@ export const errorCodes = [
   "RESTART_UNPROVEN",
   "NODE_DOWN",
   "WAIT_LIMIT",
+  "SOAK_WORSE",
+  "SOAK_INCONCLUSIVE",
   "INTERRUPTED",
 ] as const;
 export type ErrorCode = (typeof errorCodes)[number];

@@ -56,6 +56,7 @@ const letters: Record<StepName, string> = {
   restart: "r",
   check: "c",
   ready: "y",
+  soak: "k",
 };
 
 /** A run: one bar a node, on one axis of time, so that one sees where it went. */
@@ -86,10 +87,10 @@ export function runLines(run: WholeRun, now: Date, columnsWide: number, paint: P
 const sayDeed = (deed: DeedRecord): string =>
   `  ${sayTime(deed.at)} ${deed.deed} by ${sayBy(deed)}${deed.what === undefined ? "" : `; ${deed.what}`}`;
 
-/** Most runs prepare nothing. */
+/** Most runs prepare nothing, and don't soak. */
 const legendOf = ({ steps }: WholeRun): string[] =>
   stepNames
-    .filter((name) => name !== "prepare" || steps.some(({ step }) => step === name))
+    .filter((name) => !/^(prepare|soak)$/.test(name) || steps.some(({ step }) => step === name))
     .map((name) => `${letters[name]} ${name}`);
 
 const sayUnended = (steps: StepRecord[]): string =>

@@ -8,6 +8,8 @@ import { colours } from "./colours.ts";
 /** Keeps the board on a terminal up to date until it is closed; the last picture stays. */
 export interface Painter {
   show(event: Event, state: RunState): void;
+  /** Leaves the terminal to somebody else until the work is done; the picture so far stays. */
+  aside<T>(work: () => Promise<T>): Promise<T>;
   close(): void;
 }
 
@@ -18,14 +20,25 @@ export function painter(stream: NodeJS.WriteStream, colour: boolean): Painter {
   const paint = colours(createColors(colour));
   const draw = createLogUpdate(stream, { showCursor: true });
   let state: RunState | undefined;
+  let aside = false;
   const redraw = (): void => {
-    if (!state) return;
+    if (!state || aside) return;
     const size = { width: Math.max(20, (stream.columns ?? 80) - 1), height: stream.rows ?? 24 };
     draw(board(state, Date.now(), size, paint).join("\n"));
   };
   const timer = setInterval(redraw, frame);
   return {
     show: (_, now) => void (state = now),
+    async aside(work) {
+      redraw();
+      draw.done();
+      aside = true;
+      try {
+        return await work();
+      } finally {
+        aside = false;
+      }
+    },
     close() {
       clearInterval(timer);
       redraw();

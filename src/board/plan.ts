@@ -16,7 +16,7 @@ export function planLines(plan: Plan, nodeTook: number | undefined): string[] {
     ...(plan.drift.length > 0 ? ["inventory and balancers differ:"] : []),
     ...indent(plan.drift.map(({ text }) => text)),
     ...plan.notes.map((text) => `note: ${text}`),
-    tripsOf(plan).length > 0 ? sayTime(batches.length, nodeTook) : "nothing to do",
+    tripsOf(plan).length > 0 ? sayTime(batches.length, nodeTook, soakOf(plan)) : "nothing to do",
   ];
 }
 
@@ -34,6 +34,7 @@ function poolLines({ pool, batches, smaller }: PoolPlan): string[] {
     ...indent(columns(rows)),
     ...indent(smaller ? [`batches of ${smaller.size} instead of ${smaller.wanted}: ${smaller.why}`] : []),
     ...indent(trips.flatMap(sayNote)),
+    ...indent(saySoak(pool)),
     ...indent(sayWay(pool)),
   ];
 }
@@ -58,6 +59,15 @@ function sayCapacity({ capacity }: Batch): string {
 const sayWeight = ({ weight }: Capacity): string =>
   weight && weight.least > 0 ? `; of weight ${weight.serving} of ${weight.whole}, least ${weight.least}` : "";
 
+function saySoak({ rollout: { soak, inconclusive } }: Pool): string[] {
+  if (soak === 0) return [];
+  const unsure = inconclusive === "go-on" ? "; where that does not tell, it goes on" : "";
+  return [`each batch is watched under traffic for ${sayDuration(soak)} once it is back${unsure}`];
+}
+
+const soakOf = ({ pools }: Plan): number =>
+  pools.reduce((sum, { pool, batches }) => sum + pool.rollout.soak * batches.length, 0);
+
 function sayWay({ statusPage, balancers }: Pool): string[] {
   if (!statusPage) return [];
   const uncounted =
@@ -69,7 +79,11 @@ function sayWay({ statusPage, balancers }: Pool): string[] {
 
 const sayNote = ({ node, note }: Trip): string[] => (note === undefined ? [] : [`${node.name} ${note}`]);
 
-const sayTime = (batches: number, nodeTook: number | undefined): string =>
-  nodeTook === undefined
-    ? "expected time: not known yet; no finished deploy of this fleet is in the journal"
-    : `expected time: about ${sayDuration(batches * nodeTook)} (${sayDuration(nodeTook)} a batch lately)`;
+/** @param soak milliseconds, of all batches */
+function sayTime(batches: number, nodeTook: number | undefined, soak: number): string {
+  const soaking = soak > 0 ? `${sayDuration(soak)} of it under watch` : "";
+  if (nodeTook === undefined)
+    return `expected time: not known yet; no finished deploy of this fleet is in the journal${soaking && `; ${soaking}`}`;
+  const lately = `${sayDuration(nodeTook)} a batch lately`;
+  return `expected time: about ${sayDuration(batches * nodeTook + soak)} (${lately}${soaking && `; ${soaking}`})`;
+}

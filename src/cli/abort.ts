@@ -46,14 +46,10 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   const run = await findOpenRun(journal, fleet.name, asked.run);
   const out = await outOf(run, journal);
   if (sayOut(out) !== saidOut) throw changedMeanwhile(asked);
-  await hold(
-    out.held,
-    { by, reason: reason ?? `run ${run.run} was aborted` },
-    { fleet, tolerated },
-    lease,
-    io,
-  );
-  await letIn(out.proven, fleet, lease, io);
+  await using balancers = balancersAt(fleet.balancers, io);
+  const told = { fleet, balancers, known: await knownOf(fleet, tolerated, balancers, io) };
+  await hold(out.held, { by, reason: reason ?? `run ${run.run} was aborted` }, told, lease);
+  await letIn(out.proven, told, lease);
   await lease.journal.end(run.run, "aborted", reason);
   const names = out.held.map(({ node }) => node);
   await journal.did({ deed: "abort", fleet: fleet.name, run: run.run, by, reason, what: sayOut(out) });

@@ -17,6 +17,7 @@ import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";
 import { traceOf } from "../rotation/unfinished.ts";
 import { type World, nameOf } from "../rotation/world.ts";
 import type { ChangeArgs, Work } from "./change.ts";
+import { askedBeside } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { underLease } from "./lease.ts";
@@ -63,7 +64,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
 
   const began = systemClock.now();
   const rollout = await closingOnDefect(view, () =>
-    rollOut(plan, underLease(worldOf(work, plan, means, { run, ...start }, view), lease), work.travel),
+    rollOut(plan, underLease(worldOf(work, plan, means, { run, ...start }, view, io), lease), work.travel),
   );
   const left = sayLeft(rollout.ended, rollout.notStarted);
   const failure =
@@ -113,6 +114,7 @@ function goOnWith(run: string, { inventory }: ChangeArgs, again: string): GoOn {
   return {
     resume: commandLine(["resume", run, ...where]),
     retry: commandLine(["resume", run, ...where, "--retry"]),
+    drain: (nodes) => commandLine(["drain", ...nodes, ...where, "--reason", "TEXT"]),
     again,
   };
 }
@@ -157,6 +159,7 @@ const worldOf = (
   { known, lease, hosts, stop }: Means,
   start: Start,
   view: View,
+  io: Io,
 ): World => ({
   run: start.run,
   fleet: start.fleet,
@@ -174,6 +177,7 @@ const worldOf = (
   gone,
   force: args.force === true,
   absences: () => known.absences(start.fleet).catch(() => new Map<string, Absence>()),
+  asks: askedBeside(view, args, AbortSignal.any([stop.afterThisNode, lease.lost]), io),
   untilWanted: () =>
     untilNotPaused(known, start.run, AbortSignal.any([stop.afterThisNode, lease.lost]), view.emit),
 });

@@ -2,6 +2,7 @@ import { createInterface } from "node:readline/promises";
 import { RotaError } from "../base/errors.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
+import type { View } from "./views.ts";
 
 export interface Ask {
   yes: boolean;
@@ -44,4 +45,19 @@ async function answerTo(
   const answer = await asker.question(question, { signal: stop.signal }).catch(() => "");
   asker.close();
   return answer.trim();
+}
+
+/** Milliseconds: who has left the terminal must not keep the lease for ever. */
+const patience = 600_000;
+
+/** A question in the middle of a run. Without a terminal, with --yes or --json, or without an answer in time: no. */
+export function askedBeside(
+  view: Pick<View, "aside">,
+  { yes, json }: { yes?: boolean | undefined; json?: boolean | undefined },
+  stopped: AbortSignal,
+  io: Io,
+): (question: string) => Promise<boolean> {
+  if (yes || json || !io.keyboard) return async () => false;
+  return (question) =>
+    view.aside(() => isYes(question, io, AbortSignal.any([stopped, AbortSignal.timeout(patience)])));
 }

@@ -9,6 +9,7 @@ export const planAsJson = (
   pools: pools.map(({ pool, batches, smaller }) => ({
     pool: pool.name,
     smaller,
+    soakMs: pool.rollout.soak,
     batches: batches.map(({ trips, canary, capacity }) => ({
       canary,
       nodes: trips.map((trip) => ({ node: nameOf(trip), standing: trip.standing, note: trip.note })),

@@ -70,7 +70,7 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const again = {
     ...words,
     force: stored.force,
-    resume: { run: run.run, trace: traceOf(run), did, back: backOf(run), done },
+    resume: { run: run.run, trace: traceOf(run), did, back: backOf(run, nodes), done },
   };
   switch (run.command) {
     case "deploy":

@@ -8,13 +8,18 @@ export interface View {
   emit: Emit;
   /** What the events so far amount to. */
   state(): RunState;
+  /** Does something that needs the terminal: nothing is painted meanwhile. */
+  aside<T>(work: () => Promise<T>): Promise<T>;
   close(): void;
 }
 
 interface Screen {
   show(event: Event, state: RunState): void;
+  aside<T>(work: () => Promise<T>): Promise<T>;
   close(): void;
 }
+
+const nothingPainted: Pick<Screen, "aside" | "close"> = { aside: (work) => work(), close: () => undefined };
 
 export async function openView(io: Io, json: boolean): Promise<View> {
   const screen = await screenFor(io, json);
@@ -26,12 +31,13 @@ export async function openView(io: Io, json: boolean): Promise<View> {
       screen.show(event, state);
     },
     state: () => state,
+    aside: (work) => screen.aside(work),
     close: () => screen.close(),
   };
 }
 
 async function screenFor(io: Io, json: boolean): Promise<Screen> {
-  if (json) return { show: (event) => io.out(JSON.stringify(event)), close: () => undefined };
+  if (json) return { show: (event) => io.out(JSON.stringify(event)), ...nothingPainted };
   if (io.terminal) {
     const { painter } = await import("../board/painter.ts");
     return painter(io.terminal, wantsColour(io));
@@ -40,5 +46,5 @@ async function screenFor(io: Io, json: boolean): Promise<Screen> {
     const line = plainLine(event);
     if (line !== undefined) io.err(line);
   };
-  return { show, close: () => undefined };
+  return { show, ...nothingPainted };
 }

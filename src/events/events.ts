@@ -14,6 +14,7 @@ export const stepNames = [
   "restart",
   "check",
   "ready",
+  "soak",
 ] as const;
 export type StepName = (typeof stepNames)[number];
 

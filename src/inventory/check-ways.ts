@@ -1,4 +1,5 @@
 /** How a pool's nodes leave, and whether what that needs is there. */
+import { parseDuration } from "../base/duration.ts";
 import type { Draft, Entry } from "./draft.ts";
 import type { Finding, Path } from "./problems.ts";
 import { parseAddress } from "./socket.ts";
@@ -84,6 +85,7 @@ function checkPage(draft: Draft, pool: Entry, noBalancers: boolean): Finding[] {
   return [
     ...(cut ? [{ path: atLimit, on: "value" as const, text: cutNeedsRuntime }] : []),
     ...rampByPage(draft, pool),
+    ...(noBalancers ? checkSoak(draft, pool) : []),
     ...missing.map((key): Finding => {
       const text =
         "is missing; no balancer can be asked, so HAProxy's check must be known to wait long enough";
@@ -99,4 +101,13 @@ function checkPage(draft: Draft, pool: Entry, noBalancers: boolean): Finding[] {
         ]
       : []),
   ];
+}
+
+/** What is watched are counters of the balancers. */
+function checkSoak(draft: Draft, pool: Entry): Finding[] {
+  const path = [...pool.path, "rollout", "soak"];
+  const soak = draft.at(path);
+  if (typeof soak !== "string" || (parseDuration(soak) ?? 0) === 0) return [];
+  const text = "is not possible: no balancer can be asked what it counts for the nodes";
+  return [{ path, on: "value", text }];
 }

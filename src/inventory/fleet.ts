@@ -131,6 +131,10 @@ export interface Rollout {
   batch: Share[];
   minServing: Share;
   maxFailures: number;
+  /** How long the nodes of a batch are watched under traffic once they are back; 0 for not at all. */
+  soak: number;
+  /** What is done where that shows too little. */
+  inconclusive: "stop" | "go-on";
 }
 
 /** A count, or a percent of a whole. */

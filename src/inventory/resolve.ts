@@ -90,6 +90,8 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
       batch: Array.isArray(rollout.batch) ? rollout.batch.map(share) : [share(rollout.batch)],
       minServing: share(rollout.min_serving),
       maxFailures: rollout.max_failures,
+      soak: milliseconds(rollout.soak),
+      inconclusive: rollout.inconclusive,
     },
     limits: {
       connect: milliseconds(limits.connect),

@@ -6,15 +6,17 @@ import { badName, namePattern, shown, variablePattern } from "./names.ts";
 /** Node's timers turn a longer wait into none at all (2^31 milliseconds). */
 const longestWait = parseDuration("24d") ?? 0;
 
-export const duration = z
+/** 0 too. */
+export const durationOrNone = z
   .string({
     error: ({ input }) => (typeof input === "number" ? `${input} has no unit; write ${input}s` : undefined),
   })
   .regex(durationPattern, {
     error: ({ input }) => `${shown(input)} is not a duration; write 90s, 10m, 1.5h or 250ms`,
   })
-  .refine((text) => !isZero(text), { error: "must be longer than 0" })
   .refine((text) => (parseDuration(text) ?? 0) <= longestWait, { error: "is too long; 24d at most" });
+
+export const duration = durationOrNone.refine((text) => !isZero(text), { error: "must be longer than 0" });
 
 const isZero = (text: string): boolean => parseDuration(text) === 0;
 

@@ -7,6 +7,7 @@ import * as z from "zod";
 import { badVariable, environmentPattern, shown, variablePattern } from "./names.ts";
 import {
   duration,
+  durationOrNone,
   filled,
   filledMap,
   name,
@@ -158,6 +159,15 @@ const rollout = z.strictObject({
     .min(0)
     .default(0)
     .describe("Nodes of the pool that may fail before the rollout stops."),
+  soak: durationOrNone
+    .default("0s")
+    .describe(
+      "How long each batch is watched under traffic once it is back, beside nodes that were not upgraded yet. Worse: the rollout stops.",
+    ),
+  inconclusive: z
+    .enum(["stop", "go-on"])
+    .default("stop")
+    .describe("When a soak saw too few requests to tell. stop: on a terminal you are asked first."),
 });
 
 const limits = z.strictObject({

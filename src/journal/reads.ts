@@ -34,11 +34,15 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
       .innerJoin("steps", (join) =>
         join.onRef("steps.run", "=", "trips.run").onRef("steps.node", "=", "trips.node"),
       )
-      .select(["steps.started", "trips.ended"])
-      .where("steps.step", "=", "survey")
+      // Without its soak, whose length is another matter.
+      .innerJoin("steps as back", (join) =>
+        join.onRef("back.run", "=", "trips.run").onRef("back.node", "=", "trips.node"),
+      )
+      .select(["steps.started", "back.ended"])
+      .where((eb) => eb.and({ "steps.step": "survey", "back.step": "ready" }))
       .limit(10)
       .execute();
-    return rows.map(({ started, ended }) => Date.parse(ended) - Date.parse(started));
+    return rows.flatMap(({ started, ended }) => (ended ? [Date.parse(ended) - Date.parse(started)] : []));
   },
 
   runs: async (fleet, most) => {

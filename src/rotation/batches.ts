@@ -97,7 +97,10 @@ const isIn = (entry: Entry): boolean => entry.outBecause === undefined;
 const entriesOf = ({ entries, followers }: Trip): Entry[] => [...entries, ...followers];
 
 const leaversOf = (trips: Trip[], key: string): Entry[] =>
-  trips.flatMap(entriesOf).filter((entry) => sayBackend(entry) === key && isIn(entry) && !entry.backup);
+  trips
+    .filter(({ done }) => !done.has("ready")) // which stays where it is
+    .flatMap(entriesOf)
+    .filter((entry) => sayBackend(entry) === key && isIn(entry) && !entry.backup);
 
 /** What its trip leaves behind: those that were out serve when they are back; those that are held serve no more. */
 function settle(trip: Trip, backends: Backends, hold: boolean): void {

@@ -2,7 +2,7 @@
 import { RotaError, messageOf } from "../base/errors.ts";
 import type { NodeEnd } from "../events/events.ts";
 import type { RolloutEnd } from "./rollout.ts";
-import type { TripEnd } from "./trip-end.ts";
+import { type TripEnd, isOfSoak } from "./trip-end.ts";
 import { type Trip, nameOf } from "./world.ts";
 
 /** Commands for the rest, as a person can paste them. */
@@ -11,6 +11,8 @@ export interface GoOn {
   resume: string;
   /** The run goes on, and the node that failed is tried again. */
   retry: string;
+  /** These nodes are taken out by hand. */
+  drain: (nodes: string[]) => string;
   /** The command itself, from its beginning. */
   again: string;
 }
@@ -20,7 +22,7 @@ export function failureOf({ ended, notStarted }: RolloutEnd, goOn: GoOn): RotaEr
   const failed = ended.filter(({ failure }) => failure !== undefined);
   const [first] = failed;
   if (!first) return undefined;
-  const cause = first.failure;
+  const cause = (failed.find(({ failure }) => isWorse(failure)) ?? first).failure;
   const code = cause instanceof RotaError ? cause.code : "COMMAND_FAILED";
   const advice = cause instanceof RotaError && cause.next ? `${cause.next}; then: ` : "";
   return new RotaError(code, {
@@ -50,7 +52,10 @@ export function interruptionOf({ ended, notStarted }: RolloutEnd, goOn: GoOn): R
 }
 
 /** Where a node was left out, it is for a person to say whether it is tried again. */
-function nextAfter(failed: TripEnd[], { resume, retry }: GoOn): string {
+function nextAfter(failed: TripEnd[], goOn: GoOn): string {
+  const { resume, retry } = goOn;
+  const soaked = failed.filter(({ failure }) => isOfSoak(failure));
+  if (soaked.length > 0) return nextAfterSoak(failed, soaked, goOn);
   const out = failed
     .filter(({ end, failure }) => end === "out" && !isInterruption(failure))
     .map(({ trip }) => nameOf(trip));
@@ -58,6 +63,21 @@ function nextAfter(failed: TripEnd[], { resume, retry }: GoOn): string {
   const skip = out.map((name) => `--skip ${name}`).join(" ");
   return `${retry}, once ${listed(out)} can be well; or ${resume} ${skip}`;
 }
+
+/** They serve: a person decides whether they may. */
+function nextAfterSoak(failed: TripEnd[], soaked: TripEnd[], { resume, retry, drain }: GoOn): string {
+  const worse = soaked.filter(({ failure }) => isWorse(failure)).map(({ trip }) => nameOf(trip));
+  const skip = failed
+    .filter(({ end, failure }) => end === "out" || isOfSoak(failure))
+    .map(({ trip }) => `--skip ${nameOf(trip)}`);
+  return [
+    ...(worse.length > 0 ? [`${drain(worse)}, which takes ${listed(worse)} out`] : []),
+    `${retry}, which watches ${soaked.length === 1 ? "it" : "them"} once more`,
+    `or ${resume} ${skip.join(" ")}, which goes on all the same`,
+  ].join("; ");
+}
+
+const isWorse = (failure: unknown): boolean => failure instanceof RotaError && failure.code === "SOAK_WORSE";
 
 const isInterruption = (failure: unknown): boolean =>
   failure instanceof RotaError && failure.code === "INTERRUPTED";

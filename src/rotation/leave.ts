@@ -5,6 +5,7 @@ import { type Knowing, lackOf, leavingOf, sayBackend } from "./capacity.ts";
 import { currentProcess } from "./process.ts";
 import type { Backend, Entry } from "./ports.ts";
 import type { Found } from "./records.ts";
+import { countBefore } from "./soak.ts";
 import { stillGone } from "./tolerance.ts";
 import { untilAnswered } from "./unanswered.ts";
 import type { Way } from "./ways.ts";
@@ -24,6 +25,7 @@ export async function survey(trip: Trip, world: World, way: Way): Promise<void> 
     stillGone(world.gone, world.balancers),
   ]);
   await way.survey(trip, world);
+  await untilAnswered(trip, world, () => countBefore(trip, world));
   if (trip.pool.restart.pidfile !== undefined && trip.hostNeeded)
     trip.process = await currentProcess(trip, hosts, now);
 }

@@ -1,11 +1,16 @@
 import { restart, upgrade } from "./host.ts";
 import { leave, survey } from "./leave.ts";
+import { soak } from "./soak.ts";
 import { wayOf } from "./ways.ts";
 import { type Trip, type World, step } from "./world.ts";
 
-/** One node's trip: out, upgraded, restarted, proven, back. What happens when a step fails is in `failure.ts`. */
+/**
+ * One node's trip: out, upgraded, restarted, proven, back, and watched under traffic. What happens when a step fails is
+ * in `failure.ts`.
+ */
 export async function rotateNode(trip: Trip, world: World): Promise<void> {
   const way = wayOf(trip);
+  if (trip.done.has("ready")) return soakNode(trip, world);
   await step(trip, "survey", world, () => survey(trip, world, way));
   await step(trip, "drain", world, () => leave(trip, world, way));
   await step(trip, "settle", world, () => way.untilQuiet(trip, world));
@@ -13,6 +18,13 @@ export async function rotateNode(trip: Trip, world: World): Promise<void> {
   await step(trip, "restart", world, () => restart(trip, world, way));
   await step(trip, "check", world, () => way.untilHealthy(trip, world));
   await step(trip, "ready", world, () => way.putBack(trip, world));
+  if (trip.company) await step(trip, "soak", world, () => soak(trip, world));
+}
+
+/** Back already, in a run that was stopped before it had been watched for long enough. */
+async function soakNode(trip: Trip, world: World): Promise<void> {
+  trip.reached = "back";
+  if (trip.company) await step(trip, "soak", world, () => soak(trip, world));
 }
 
 /** Out by hand: the same steps as far as they go. */

@@ -5,11 +5,13 @@ import { redactor } from "../base/redact.ts";
 import type { Fleet, Node, Pool, Share } from "../inventory/fleet.ts";
 import { type Batches, backendsByName, inBatches } from "./batches.ts";
 import type { Drift } from "./drift.ts";
+import { followersOf } from "./followers.ts";
 import { asFound } from "./leave.ts";
 import type { Part, TakesPart } from "./participation.ts";
-import { samePlace, sayPlace } from "./place.ts";
+import { sayPlace } from "./place.ts";
 import type { Entry, Place, Survey } from "./ports.ts";
 import type { Absence } from "./records.ts";
+import type { Neighbour } from "./soak.ts";
 import { goneAt, noneLeft, sayTolerated, unreadErrors, without } from "./tolerance.ts";
 import type { Trip } from "./world.ts";
 
@@ -60,6 +62,8 @@ export interface Plan {
 
 export interface PoolPlan extends Omit<Batches, "lacks"> {
   pool: Pool;
+  /** Nodes that serve and that this run has not worked on yet: a batch that soaks is compared with them. */
+  neighbours: Neighbour[];
 }
 
 /** All trips of a plan, in order. */
@@ -103,7 +107,7 @@ export function makePlan(
     if (pool.statusPage && unchecked.length > 0) plan.refusals.push(noChecks(unchecked));
     const { lacks, ...batches } = inBatches(pool, trips, backends, { ...options, knowing });
     lacking.push(...lacks);
-    plan.pools.push({ pool, ...batches });
+    plan.pools.push({ pool, ...batches, neighbours: neighboursIn(fleet, pool, survey, options) });
   }
   if (missing.length > 0)
     plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n") }));
@@ -158,6 +162,21 @@ export function entriesOfNode(
   return { entries, lacks };
 }
 
+function neighboursIn(
+  fleet: Fleet,
+  pool: Pool,
+  survey: Survey,
+  { doneBefore, done }: PlanOptions,
+): Neighbour[] {
+  if (pool.rollout.soak === 0) return [];
+  const others = pool.nodes.filter((node) => !doneBefore?.(node) && !done?.(node).has("ready"));
+  return others.flatMap((node) => {
+    const { entries } = entriesOfNode(fleet, pool, node, survey);
+    const serves = entries.every(({ outBecause }) => outBecause === undefined);
+    return serves ? [{ name: node.name, places: entries.filter(({ backup }) => !backup).map(placeOf) }] : [];
+  });
+}
+
 interface Start {
   pool: Pool;
   node: Node;
@@ -185,7 +204,7 @@ function startTrip(
     hold: errand.hold,
     hostNeeded: errand.hostNeeded || toldOnHost(pool),
     variables,
-    done: done?.(node) ?? new Set(),
+    done: stillDone(done?.(node) ?? new Set(), part, pool, errand),
     prepare: errand.upgrade ? pool.prepare : undefined,
     upgrade: errand.upgrade ? pool.upgrade?.run : undefined,
     reached: "untouched",
@@ -193,9 +212,23 @@ function startTrip(
     pageWasOut: false,
     gaveUp: undefined,
     outSince: undefined,
+    inSince: undefined,
+    company: undefined,
+    countedBefore: [],
     lastLines: [],
     redact: redactor(secrets),
   };
+}
+
+/** That it is back counts only as long as it serves; and where it is not watched, its trip is done to the end again. */
+function stillDone(
+  done: ReadonlySet<StepName>,
+  { standing }: TakesPart,
+  { rollout }: Pool,
+  { hostNeeded }: Errand,
+): ReadonlySet<StepName> {
+  if (standing === "serving" && hostNeeded && rollout.soak > 0) return done;
+  return new Set([...done].filter((name) => name !== "ready"));
 }
 
 /** Its page is told by a command over SSH. */
@@ -209,21 +242,3 @@ const noChecks = (entries: Entry[]): RotaError =>
   });
 
 const placeOf = ({ balancer, backend, server }: Place): Place => ({ balancer, backend, server });
-
-/** Servers that track these, or one that does (HAProxy allows chains): they leave and come back with them. */
-function followersOf(entries: Entry[], all: Entry[]): Entry[] {
-  const led = [...entries];
-  const trackers = all.filter(({ tracks }) => tracks !== undefined);
-  // What is found is looked at in its turn.
-  for (const leader of led) {
-    led.push(
-      ...trackers.filter(
-        (entry) =>
-          entry.balancer === leader.balancer &&
-          entry.tracks === `${leader.backend}/${leader.server}` &&
-          !led.some((one) => samePlace(one, entry)),
-      ),
-    );
-  }
-  return led.slice(entries.length);
-}

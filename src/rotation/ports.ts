@@ -83,6 +83,41 @@ export interface Activity extends Place {
   health: { now: number; full: number; fall: number } | undefined;
 }
 
+/** What one place has counted since its worker began, and how it stands. */
+export interface Tally extends Place {
+  /** As in `Activity`; 0 where it is not told: then a worker that is new shows in counts that are less. */
+  process: number;
+  status: string;
+  /** False in TCP mode: connections are counted, and nobody knows what was answered. */
+  http: boolean;
+  counts: Counts;
+  /** Mean time to an answer, of the last 1,024 requests. */
+  answerMs: number;
+}
+
+/** All but `running` only grow. */
+export interface Counts {
+  /** Requests, or connections, that were given to it; each try of one counts. */
+  sent: number;
+  /** Of these, not ended yet. */
+  running: number;
+  /** With any status. */
+  answered: number;
+  /** With a status of 500 or more, by the app itself. */
+  errors: number;
+  /** Connections that it did not take. */
+  refused: number;
+  /** Answers that it did not end. */
+  cut: number;
+  /** Requests whose client went away. */
+  abandoned: number;
+  /** Tries that were followed by another one, here or elsewhere. */
+  retried: number;
+  failedChecks: number;
+  /** Times that it went down. */
+  downs: number;
+}
+
 /** What a reload left behind: workers that take nothing new and end the requests they have. */
 export interface OldWorkers {
   /** `process` is the old worker; places where it has no server are left out. */
@@ -125,6 +160,8 @@ export interface Balancers {
   weigh(places: (Place & { weight: number })[]): Promise<Place[]>;
   /** Cheap: asks only about these places. */
   watch(places: Place[]): Promise<Activity[]>;
+  /** What these places have counted. As cheap; those of one balancer are counted at the same moment. */
+  tally(places: Place[]): Promise<Tally[]>;
   /** What old workers still do there: asked after `watch`, which tells of a new worker. */
   oldWorkers(places: Place[]): Promise<OldWorkers>;
   /** Who is there, old workers included. Nothing of a balancer that does not tell, or has too many to list. */

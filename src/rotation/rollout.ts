@@ -3,9 +3,10 @@ import type { Pool } from "../inventory/fleet.ts";
 import type { Batch } from "./batches.ts";
 import { afterFailure, endOf as tripEndOf } from "./failure.ts";
 import { rotateNode } from "./node.ts";
-import { type Plan, tripsOf } from "./plan.ts";
+import { type Plan, type PoolPlan, tripsOf } from "./plan.ts";
 import { prepareNodes } from "./prepare.ts";
-import { type TripEnd, tellEnd } from "./trip-end.ts";
+import { companyOf } from "./soak.ts";
+import { type TripEnd, isOfSoak, tellEnd } from "./trip-end.ts";
 import { wayOf } from "./ways.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
 
@@ -24,16 +25,16 @@ export type Travel = (trip: Trip, world: World) => Promise<void>;
 export async function rollOut(plan: Plan, world: World, travel: Travel = rotateNode): Promise<RolloutEnd> {
   const enoughIn = ({ name, rollout }: Pool, all: TripEnd[]): boolean =>
     mustStop(world) ||
+    all.some(({ failure }) => isOfSoak(failure)) ||
     failures(all.filter(({ trip }) => trip.pool.name === name)) > rollout.maxFailures ||
     failures(all) > plan.maxFailures;
   const ended = await prepareNodes(plan, world, (failed) =>
     plan.pools.some(({ pool }) => enoughIn(pool, failed)),
   );
   if (plan.pools.some(({ pool }) => enoughIn(pool, ended))) return endOf(plan, ended);
-  for (const { pool, batches } of plan.pools) {
+  for (const { pool, batches, neighbours } of plan.pools) {
     await rollOutPool(
-      pool,
-      stillToGo(batches, ended),
+      { pool, batches: stillToGo(batches, ended), neighbours },
       { ended, enough: () => enoughIn(pool, ended) },
       world,
       travel,
@@ -65,8 +66,7 @@ interface SoFar {
 }
 
 async function rollOutPool(
-  pool: Pool,
-  batches: Batch[],
+  { pool, batches, neighbours }: Pick<PoolPlan, "pool" | "batches" | "neighbours">,
   { ended, enough }: SoFar,
   world: World,
   travel: Travel,
@@ -82,6 +82,9 @@ async function rollOutPool(
     // The next batch's connections are opened while this one is out; what fails shows when its turn comes.
     for (const { node, hostNeeded } of batches[i + 1]?.trips ?? [])
       if (hostNeeded) world.hosts.open(node).catch(() => undefined);
+    const others = neighbours.filter(({ name }) => !isTouched(name, trips, ended));
+    const company = companyOf(trips, others);
+    for (const trip of trips) trip.company = company;
     ended.push(...(await allAtOnce(trips, (trip) => travelOne(trip, world, go))));
   }
 }
@@ -99,6 +102,11 @@ const whenWanted = (travel: Travel, world: World): Promise<Travel> =>
 const allAtOnce = <T>(trips: Trip[], work: (trip: Trip) => Promise<T>): Promise<T[]> =>
   new PQueue({ concurrency: Math.max(1, trips.length) }).addAll(trips.map((trip) => () => work(trip)));
 
+/** Not as it was before the run. */
+const isTouched = (node: string, batch: Trip[], ended: TripEnd[]): boolean =>
+  batch.some((trip) => nameOf(trip) === node) ||
+  ended.some(({ trip, end }) => nameOf(trip) === node && end !== "as found");
+
 const mustStop = ({ afterThisNode, now }: World): boolean => afterThisNode.aborted || now.aborted;
 
 const failures = (ended: TripEnd[]): number => ended.filter(({ failure }) => failure !== undefined).length;
@@ -109,6 +117,7 @@ async function travelOne(trip: Trip, world: World, travel: Travel): Promise<Trip
     () => ({ end: tripEndOf(trip), failure: undefined }),
     (thrown: unknown) => afterFailure(trip, thrown, world),
   );
+  trip.company?.underway.delete(trip); // whoever is back waits no longer for it
   return tellEnd({ trip, end, failure }, started, world);
 }
 

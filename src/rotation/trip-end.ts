@@ -9,6 +9,10 @@ export interface TripEnd {
   failure: unknown;
 }
 
+/** It is back and serves, and worse than it should, or nobody can tell: that concerns all nodes to come. */
+export const isOfSoak = (failure: unknown): boolean =>
+  failure instanceof RotaError && failure.code.startsWith("SOAK_");
+
 /** The end of a trip, told and written. @param started milliseconds of the clock */
 export async function tellEnd(
   { trip, end, failure }: TripEnd,
@@ -16,7 +20,7 @@ export async function tellEnd(
   world: World,
 ): Promise<TripEnd> {
   const now = world.clock.now();
-  const outMs = trip.outSince === undefined ? 0 : now - trip.outSince;
+  const outMs = trip.outSince === undefined ? 0 : (trip.inSince ?? now) - trip.outSince;
   const why = failure === undefined ? {} : { why: messageOf(failure) };
   world.emit({
     type: "node ended",
@@ -32,8 +36,9 @@ export async function tellEnd(
   return { trip, end, failure: failure ?? unwritten };
 }
 
-/** A trip that was stopped in the middle has no end: a resume goes on with it. */
+/** A trip that was stopped in the middle, or before its soak ended, has no end: a resume goes on with it. */
 async function writeEnd(trip: Trip, end: NodeEnd, failure: unknown, { journal, run }: World): Promise<void> {
-  if (failure instanceof RotaError && failure.code === "INTERRUPTED" && end === "out") return;
+  const unfinished = end === "out" || (end === "back" && trip.company !== undefined);
+  if (failure instanceof RotaError && failure.code === "INTERRUPTED" && unfinished) return;
   await journal.nodeEnded(run, nameOf(trip), end, failure === undefined ? undefined : messageOf(failure));
 }

@@ -1,11 +1,11 @@
 /** Where the nodes of a run stand that goes on. Pure: from what the journal has of it. */
 import type { StepName } from "../events/events.ts";
-import type { WholeRun } from "./records.ts";
+import type { StepRecord, WholeRun } from "./records.ts";
 
 export interface Standings {
   /** Back, or left as they were wanted: nothing is to be done any more. */
   done: string[];
-  /** Out of rotation, because something failed. */
+  /** Out of rotation, because something failed; or back, and its soak went badly. */
   failed: string[];
   /** Begun, and cut off. */
   halfDone: string[];
@@ -13,11 +13,13 @@ export interface Standings {
   rest: string[];
 }
 
-export function standingsOf({ nodes, trips, steps }: WholeRun): Standings {
+export function standingsOf(run: WholeRun): Standings {
+  const { nodes, trips, steps } = run;
   const standings: Standings = { done: [], failed: [], halfDone: [], rest: [] };
   for (const node of nodes) {
     const trip = trips.find((one) => one.node === node);
-    if (trip?.outcome === "out") standings.failed.push(node);
+    if (trip?.outcome === "out" || (trip && lastStep(run, node)?.step === "soak" && trip.why !== undefined))
+      standings.failed.push(node);
     else if (trip && !(trip.outcome === "as found" && trip.why !== undefined)) standings.done.push(node);
     else if (!trip && steps.some((step) => step.node === node && step.step !== "prepare"))
       standings.halfDone.push(node);
@@ -26,18 +28,31 @@ export function standingsOf({ nodes, trips, steps }: WholeRun): Standings {
   return standings;
 }
 
-/** Nodes that are back in rotation: the batches go on after them. */
-export const backOf = ({ trips }: WholeRun): Set<string> =>
-  new Set(trips.filter(({ outcome }) => outcome === "back").map(({ node }) => node));
+const lastStep = ({ steps }: WholeRun, node: string): StepRecord | undefined =>
+  steps.findLast((step) => step.node === node);
+
+/** Nodes that are back in rotation, and have nothing left to do: the batches go on after them. */
+export const backOf = ({ trips }: WholeRun, left: string[]): Set<string> =>
+  new Set(trips.flatMap(({ node, outcome }) => (outcome === "back" && !left.includes(node) ? [node] : [])));
 
 /**
  * Steps that are not done again. A node that failed is restarted again also where the restart was done: a person
  * asked for another try.
  */
-export function doneSteps({ steps }: WholeRun, node: string, failed: boolean): Set<StepName> {
-  const lasting: StepName[] = failed ? ["prepare", "upgrade"] : ["prepare", "upgrade", "restart"];
-  const done = steps.filter((step) => step.node === node && step.ok === true).map(({ step }) => step);
+export function doneSteps(run: WholeRun, node: string, failed: boolean): Set<StepName> {
+  const lasting: StepName[] = isBack(run, node)
+    ? ["prepare", "ready"]
+    : failed
+      ? ["prepare", "upgrade"]
+      : ["prepare", "upgrade", "restart"];
+  const done = run.steps.filter((step) => step.node === node && step.ok === true).map(({ step }) => step);
   return new Set(lasting.filter((step) => done.includes(step)));
+}
+
+/** It was not watched for long enough, or is to be watched again: all else is done. */
+function isBack(run: WholeRun, node: string): boolean {
+  const last = lastStep(run, node);
+  return last?.step === "soak" || (last?.step === "ready" && last.ok === true);
 }
 
 /** An upgrade was begun, and nobody knows how it ended. */
@@ -55,11 +70,10 @@ export const traceOf = ({ outcome, steps, trips }: WholeRun): string =>
 /** "web1 back; web2 out at check; web3 at restart; 2 had no turn" */
 export function sayStandings(run: WholeRun): string {
   const { done, failed, halfDone, rest } = standingsOf(run);
-  const lastStep = (node: string): string => run.steps.findLast((step) => step.node === node)?.step ?? "";
   const parts = [
     ...(done.length > 0 ? [`${done.length} done`] : []),
-    ...failed.map((node) => `${node} failed at ${lastStep(node)}`),
-    ...halfDone.map((node) => `${node} was at ${lastStep(node)}`),
+    ...failed.map((node) => `${node} failed at ${lastStep(run, node)?.step}`),
+    ...halfDone.map((node) => `${node} was at ${lastStep(run, node)?.step}`),
     ...(rest.length > 0 ? [`${rest.length} had no turn`] : []),
   ];
   return parts.join("; ");

@@ -4,8 +4,9 @@ import { RotaError, messageOf } from "../base/errors.ts";
 import type { Redact } from "../base/redact.ts";
 import type { Emit, StepName } from "../events/events.ts";
 import type { Node, Pool } from "../inventory/fleet.ts";
-import type { Balancers, Entry, Health, Hosts, Place } from "./ports.ts";
+import type { Balancers, Entry, Health, Hosts, Place, Tally } from "./ports.ts";
 import type { Absence, Found, Journal } from "./records.ts";
+import type { Company } from "./soak.ts";
 
 /** What a run acts on and answers to. */
 export interface World {
@@ -31,6 +32,8 @@ export interface World {
   force: boolean;
   /** Nodes that are out because of us, by name, to say whose lack it is; none where the journal can't tell. */
   absences: () => Promise<ReadonlyMap<string, Absence>>;
+  /** Yes or no by a person at a terminal; no where there is none. */
+  asks: (question: string) => Promise<boolean>;
   /** Waits while the run is paused; asked before each batch. */
   untilWanted: () => Promise<void>;
 }
@@ -87,6 +90,12 @@ export interface Trip {
   gaveUp: number | undefined;
   /** When it was drained: milliseconds of the clock. */
   outSince: number | undefined;
+  /** When it was seen back, where it is watched from then on. */
+  inSince: number | undefined;
+  /** Whom it is watched with once it is back; absent where it is not. */
+  company: Company | undefined;
+  /** What the balancers had counted for it before it left. */
+  countedBefore: Tally[];
   /** The last lines that its commands printed. */
   lastLines: string[];
   /** Takes secrets out of what is shown and stored. */

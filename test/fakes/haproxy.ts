@@ -87,6 +87,11 @@ export interface FakeServer {
   total: number;
   retries: number;
   failedConnections: number;
+  /** Answers of 500 and more, and the others. */
+  errors: number;
+  answered: number;
+  /** Times that it went down. */
+  downs: number;
 }
 
 /** An HAProxy's runtime socket: the real protocol on a real socket. */
@@ -258,6 +263,9 @@ const freshServer = (
   total: 0,
   retries: 0,
   failedConnections: 0,
+  errors: 0,
+  answered: 0,
+  downs: 0,
 });
 
 /** A new worker believes that every server is just up. */
@@ -273,6 +281,9 @@ const forgotten = ({ rise, initialWeight, agent, agentDisabled }: FakeServer): P
   total: 0,
   retries: 0,
   failedConnections: 0,
+  errors: 0,
+  answered: 0,
+  downs: 0,
 });
 
 /** As HAProxy counts: a pass that reaches `rise` makes it full, `fall` failures in a row make it 0. */
@@ -281,7 +292,9 @@ function checkOnce(server: FakeServer): void {
   const full = server.rise + server.fall - 1;
   if (server.passes) server.health = server.health + 1 >= server.rise ? full : server.health + 1;
   else server.health = server.health > server.rise ? server.health - 1 : 0;
+  const before = server.operational;
   server.operational = server.health >= server.rise && !(server.agent && server.agentDown) ? 2 : 0;
+  if (before === 2 && server.operational === 0) server.downs += 1;
 }
 
 type Proxies = Map<string, Map<string, FakeServer>>;
@@ -430,6 +443,19 @@ function serverRow(backend: SeenBackend, { id, name, state, ...seen }: SeenServe
     stot: state.total,
     econ: state.failedConnections,
     wretr: state.retries,
+    wredis: 0,
+    eresp: 0,
+    cli_abrt: 0,
+    srv_abrt: 0,
+    chkfail: 0,
+    chkdown: state.downs,
+    hrsp_1xx: 0,
+    hrsp_2xx: state.answered,
+    hrsp_3xx: 0,
+    hrsp_4xx: 0,
+    hrsp_5xx: state.errors,
+    hrsp_other: 0,
+    rtime: 3,
     status: statusOf({ id, name, state, ...seen }),
     weight: state.weight,
     act: state.backup ? 0 : 1,

@@ -148,6 +148,8 @@ describe.each([
       const ran = async (release: string, end: "back" | "out", command: "deploy" | "rotate" = "deploy") => {
         const run = await writes.begin({ ...start, command, set: { RELEASE: release } });
         await writes.stepStarted(run, "web1", "survey");
+        await writes.stepStarted(run, "web1", "ready");
+        await writes.stepEnded(run, "web1", "ready", "done");
         await writes.nodeEnded(run, "web1", end);
         await writes.end(run, "done");
       };

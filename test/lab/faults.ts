@@ -108,7 +108,11 @@ async function expectSafelyStopped(lab: Lab, { code, stderr, events }: Ended): P
 
 /** As the message says: a node that failed is tried again, one that was only drained needs no word. */
 const resumeWords = (inventory: string, { stderr }: Ended): string[] => [
-  ...["resume", "-i", inventory, "--yes", "--json"],
+  "resume",
+  "-i",
+  inventory,
+  "--yes",
+  "--json",
   ...(stderr.includes("--retry") ? ["--retry"] : []),
 ];
 

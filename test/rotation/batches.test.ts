@@ -94,6 +94,8 @@ const rollout = ({ canary, batch }: { canary: number; batch: number[] }): Rollou
   batch: batch.map((count) => ({ count })),
   minServing: { count: 0 },
   maxFailures: 0,
+  soak: 0,
+  inconclusive: "stop",
 });
 
 test("wherever a run was interrupted, the sizes go on where they were", () => {

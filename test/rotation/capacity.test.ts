@@ -264,7 +264,14 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
     restart: { via: "command", run: "true", pidfile: undefined },
     check: { url: "http://{host}/", status: 200, body: undefined, times: 1, within: 1, whileOut: 404 },
     ready: { proof: "pass", ramp: undefined },
-    rollout: { canary: { count: 0 }, batch: [one.batch], minServing: one.minServing, maxFailures: 0 },
+    rollout: {
+      canary: { count: 0 },
+      batch: [one.batch],
+      minServing: one.minServing,
+      maxFailures: 0,
+      soak: 0,
+      inconclusive: "stop",
+    },
     limits: { connect: 1, command: 1, ready: 1, capacity: 1 },
   };
   const balancers = pool.balancers.map((name) => ({ name, socket: { kind: "unix" as const, path: name } }));
