@@ -4,7 +4,7 @@
  */
 
 import { csvRecords } from "./csv.ts";
-import { AnswerError, refusal } from "./refusals.ts";
+import { refusal } from "./refusals.ts";
 
 export { AnswerError, type AnswerProblem } from "./refusals.ts";
 
