@@ -129,6 +129,12 @@ function named(
     return unreachable(`${name}: its master`, at, new NoAnswer(why, { next, cause }), masterSocket);
   }
   if (!(thrown instanceof AnswerError)) return thrown;
+  // The master lists a worker for a moment after its end. It is asked again, and then gone.
+  if (thrown.kind === "stopping")
+    return new RotaError("BALANCER_UNREACHABLE", {
+      problem: `${name}: an old worker ended while it was asked`,
+      cause: thrown,
+    });
   return new RotaError("BALANCER_ANSWER", {
     problem: `${name}: ${sayAddress(at)} does not answer as a master: ${thrown.message}`,
     next: `see that balancers.${name}.master is ${masterSocket}, not a "stats socket"`,
