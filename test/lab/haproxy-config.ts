@@ -55,6 +55,8 @@ const backend = (name: string, { servers, backendLines, serverOptions }: Balance
     `backend ${name}`,
     "  option httpchk GET /_status", // here and not in defaults, for 3.4's disable-on-404
     ...backendLines.map((line) => `  ${line}`),
-    ...servers.map((server) => `  server ${server.name} ${server.address} check ${serverOptions}`.trimEnd()),
+    ...servers.map(({ name: server, address }) =>
+      `  server ${server} ${address} check ${serverOptions.replaceAll("{name}", server)}`.trimEnd(),
+    ),
     "",
   ].join("\n");

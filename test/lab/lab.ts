@@ -27,7 +27,7 @@ export interface LabOptions {
   release?: string;
   /** Balancers are reached through an sshd of their own; "jump": they and the nodes through one more before that. */
   through?: "ssh" | "jump";
-  /** More lines for every backend section, more words for every server line. */
+  /** More lines for every backend section, more words for every server line; {name} is the server's. */
   backendLines?: string[];
   serverOptions?: string;
 }
