@@ -40,6 +40,11 @@ test.each([
     withPool("    status_page: { out: touch x, in: rm x }\n"),
     "6:5 pools.web.status_page: is only for drain: { via: status-page }",
   ],
+  [
+    "a soak where no balancer counts anything",
+    `${top("")}${byPage.replace("in: rm x", "in: rm x, inter: 5s, fall: 2, rise: 2")}    rollout: { soak: 30s }\n${rest}`,
+    "7:22 pools.web.rollout.soak: is not possible: no balancer can be asked what it counts for the nodes",
+  ],
   ["no balancers for a pool that needs them", `${top("")}${rest}`, "1:1 balancers: is missing"],
   [
     "a statistics page that a pool would have to change",
