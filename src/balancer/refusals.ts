@@ -25,6 +25,8 @@ const knownRefusals: [RegExp, AnswerProblem][] = [
   [/^Permission denied/, "permission denied"],
   // A worker that a reload has replaced still answers on connections it took before.
   [/^Proxy is disabled\./, "stopping"],
+  // A master's words where the worker ends while it is asked.
+  [/^Can't connect to the target CLI!/, "stopping"],
 ];
 
 export function refusal(answer: string): AnswerError {

@@ -36,7 +36,7 @@ async function answerTo(
   { keyboard, questions }: Io,
   stopped: AbortSignal | undefined,
 ): Promise<string> {
-  if (!keyboard) return "";
+  if (!keyboard || stopped?.aborted) return "";
   const asker = createInterface({ input: keyboard, output: questions });
   const stop = new AbortController();
   stopped?.addEventListener("abort", () => asker.close(), { once: true });

@@ -54,17 +54,16 @@ export function controlOf(candidates: Control[]): Control | undefined {
  * @param nodes of the batch: each is one more chance to be wrong
  */
 export function judge(
-  node: string,
   own: Traffic,
   control: Control | undefined,
   { nodes, atEnd }: { nodes: number; atEnd: boolean },
 ): Verdict {
   const limit = (atEnd ? falseAlarm : falseAlarmAtOneLook) / (nodes * measures.length);
   const bad = control && measures.find(({ of }) => isWorse(own, control.traffic, of, limit));
-  if (bad) return { kind: "worse", text: sayRates(node, own, control, bad) };
+  if (bad) return { kind: "worse", text: sayRates(own, control, bad) };
   const rate = own.failed / Math.max(1, own.requests);
   const comparable = control !== undefined && control.traffic.requests >= enough;
-  const seen = sayBrief(node, own, control);
+  const seen = sayBrief(own, control);
   if (!comparable && atEnd && own.failed >= leastFailed && rate > badAlone)
     return { kind: "worse", text: `${seen}, and nothing to compare with; more than 5 % is bad anywhere` };
   if (own.requests < enough)
@@ -81,21 +80,16 @@ function isWorse(own: Traffic, other: Traffic, of: (typeof measures)[number]["of
   return chanceOf(mine, { failed: Math.min(other[of], other.requests), of: other.requests }) < limit;
 }
 
-/** "web1: 12 of 840 requests failed (1.4 %; 10 answered 5xx); its neighbours web2, web3: 1 of 1,702 (0.06 %)" */
-function sayRates(
-  node: string,
-  own: Traffic,
-  { who, traffic }: Control,
-  { of, word }: (typeof measures)[number],
-): string {
+/** "12 of 840 requests failed (1.4 %; 10 answered 5xx); its neighbours web2, web3: 1 of 1,702 (0.06 %)" */
+function sayRates(own: Traffic, { who, traffic }: Control, { of, word }: (typeof measures)[number]): string {
   const how = of === "failed" ? `, ${own.errors} of them answered 5xx` : "";
-  return `${node}: ${share(own[of], own.requests)} requests ${word} (${percent(own[of], own.requests)}${how}); ${who}: ${share(traffic[of], traffic.requests)} (${percent(traffic[of], traffic.requests)})`;
+  return `${share(own[of], own.requests)} requests ${word} (${percent(own[of], own.requests)}${how}); ${who}: ${share(traffic[of], traffic.requests)} (${percent(traffic[of], traffic.requests)})`;
 }
 
-/** "web1: 840 requests, 0 failed; its neighbours web2, web3: 1 of 1,702" */
-function sayBrief(node: string, { requests, failed }: Traffic, control: Control | undefined): string {
+/** "840 requests, 0 failed; its neighbours web2, web3: 1 of 1,702" */
+function sayBrief({ requests, failed }: Traffic, control: Control | undefined): string {
   const other = control ? `; ${control.who}: ${share(control.traffic.failed, control.traffic.requests)}` : "";
-  return `${node}: ${grouped(requests)} request${requests === 1 ? "" : "s"}, ${grouped(failed)} failed${other}`;
+  return `${grouped(requests)} request${requests === 1 ? "" : "s"}, ${grouped(failed)} failed${other}`;
 }
 
 const grouped = (number: number): string => number.toLocaleString("en-US");

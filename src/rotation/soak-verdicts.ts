@@ -4,7 +4,7 @@ import { samePlace, sayPlace } from "./place.ts";
 import type { Company } from "./soak.ts";
 import { type Control, type Verdict, controlOf, judge, sameWorker, sumOf, trafficOf } from "./soak-judge.ts";
 import { type Watched, answerMsAt, placesIn, trafficAt } from "./soak-watch.ts";
-import { type Trip, nameOf } from "./world.ts";
+import type { Trip } from "./world.ts";
 
 export const serves = ({ latest }: Watched): boolean => /^(UP|no check)/.test(latest.status);
 
@@ -27,11 +27,11 @@ export function verdictsOn(company: Company, seen: Watched[], atEnd: boolean): M
         ...(neighbours.length > 0 ? [{ who: `${neighbour} ${names}`, traffic: trafficAt(beside) }] : []),
         ...beforeOf(trip, mine),
       ];
-      const verdict = judge(nameOf(trip), trafficAt(mine), controlOf(candidates), {
+      const verdict = judge(trafficAt(mine), controlOf(candidates), {
         nodes: back.length,
         atEnd,
       });
-      return [trip, wentDown(trip, mine) ?? takenOut(trip, mine) ?? withAnswerTime(verdict, mine, beside)];
+      return [trip, wentDown(mine) ?? takenOut(mine) ?? withAnswerTime(verdict, mine, beside)];
     }),
   );
 }
@@ -51,18 +51,18 @@ function beforeOf({ countedBefore }: Trip, mine: Watched[]): Control[] {
 }
 
 /** A check that fails now and then is told; a node that goes down is worse, whatever it answered before. */
-function wentDown(trip: Trip, mine: Watched[]): Verdict | undefined {
+function wentDown(mine: Watched[]): Verdict | undefined {
   const down = mine.filter(({ latest, sum }) => sum.downs > 0 || latest.status.startsWith("DOWN"));
   if (down.length === 0) return undefined;
   const where = down.map(({ latest }) => `${sayPlace(latest)} ${latest.status}`).join(", ");
-  return { kind: "worse", text: `${nameOf(trip)} went down by HAProxy's own checks: ${where}` };
+  return { kind: "worse", text: `it went down by HAProxy's own checks: ${where}` };
 }
 
-function takenOut(trip: Trip, mine: Watched[]): Verdict | undefined {
+function takenOut(mine: Watched[]): Verdict | undefined {
   const out = mine.filter(({ latest }) => /^(DRAIN|MAINT|NOLB)/.test(latest.status));
   if (out.length === 0) return undefined;
   const where = out.map(({ latest }) => `${sayPlace(latest)} shows ${latest.status}`).join(", ");
-  return { kind: "inconclusive", text: `${nameOf(trip)}: ${where}: somebody took it out meanwhile` };
+  return { kind: "inconclusive", text: `${where}: somebody took it out meanwhile` };
 }
 
 /** Told and not judged: of a mean alone nobody can say what is chance. */

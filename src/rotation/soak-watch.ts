@@ -6,7 +6,7 @@ import { type Traffic, sameWorker, sumOf, trafficOf } from "./soak-judge.ts";
 export interface Watched {
   /** As last seen. */
   latest: Tally;
-  /** Since the first look, of all workers. */
+  /** Since the first look, of all workers; `running` is not a sum, but what was left running when it was last seen. */
   sum: Counts;
   /** New requests that the mean time to an answer is of. */
   sinceWorker: number;
@@ -27,6 +27,7 @@ const nothing: Counts = {
 
 /**
  * One more look. Only two readings of one worker are compared: after a reload counting goes on from the new one's.
+ * Of what runs at the first look nobody knows whether it was answered already, so that it is never taken for failed.
  *
  * @returns and the balancers that were reloaded since the look before
  */
@@ -34,13 +35,15 @@ export function counted(before: Watched[], seen: Tally[]): { watched: Watched[];
   const reloaded = new Set<string>();
   const watched = seen.map((latest): Watched => {
     const known = before.find((one) => samePlace(one.latest, latest));
-    if (!known) return { latest, sum: nothing, sinceWorker: 0 };
+    const { running } = latest.counts;
+    if (!known) return { latest, sum: { ...nothing, running }, sinceWorker: 0 };
+    const { sum } = known;
     if (!sameWorker(known.latest, latest)) {
       reloaded.add(latest.balancer);
-      return { latest, sum: known.sum, sinceWorker: 0 };
+      return { latest, sum: { ...sum, running: sum.running + running }, sinceWorker: 0 };
     }
     const grown = difference(latest.counts, known.latest.counts);
-    return { latest, sum: total(known.sum, grown), sinceWorker: known.sinceWorker + grown.sent };
+    return { latest, sum: total(sum, grown), sinceWorker: known.sinceWorker + grown.sent };
   });
   return { watched, reloaded: [...reloaded] };
 }

@@ -75,7 +75,7 @@ export async function soak(trip: Trip, world: World): Promise<void> {
   if (trip.pool.rollout.inconclusive === "stop")
     throw new RotaError("SOAK_INCONCLUSIVE", { problem: `its soak was not conclusive: ${text}` });
   const why = "goes on, as rollout.inconclusive says";
-  world.emit({ type: "notice", node, text: `the soak was not conclusive: ${text}; ${why}` });
+  world.emit({ type: "notice", node, text: `the soak of ${node} was not conclusive: ${text}; ${why}` });
 }
 
 async function untilAllBack({ underway }: Company, node: string, world: World): Promise<void> {
@@ -154,10 +154,10 @@ const tallyNow = (places: Place[], { balancers }: World): Promise<Tally[] | { si
 
 /** A person at a terminal may say that it is good enough. */
 async function isAccepted({ back }: Company, verdicts: Map<Trip, Verdict>, world: World): Promise<boolean> {
-  const unsure = [...verdicts.values()].filter(({ kind }) => kind === "inconclusive");
+  const unsure = [...verdicts].filter(([, { kind }]) => kind === "inconclusive");
   if (unsure.length === 0 || [...verdicts.values()].some(({ kind }) => kind === "worse")) return false;
   if (back.every(({ pool }) => pool.rollout.inconclusive === "go-on")) return false;
   return world.asks(
-    `not conclusive: ${unsure.map(({ text }) => text).join("\n")}\ngo on all the same? [y/N] `,
+    `not conclusive: ${unsure.map(([trip, { text }]) => `${nameOf(trip)}: ${text}`).join("\n")}\ngo on all the same? [y/N] `,
   );
 }

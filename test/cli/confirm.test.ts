@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
-import { type Ask, confirm, isYes } from "../../src/cli/confirm.ts";
+import { type Ask, askedBeside, confirm, isYes } from "../../src/cli/confirm.ts";
 import type { Io } from "../../src/cli/io.ts";
 
 /** A person who types this when asked; nothing: who closes the input; undefined: nobody, there is no terminal. */
@@ -44,4 +44,25 @@ test("without a terminal it goes on, but not past the capacity guard", async () 
   await expect(confirm(ask({ force: true }), typing(undefined).io)).rejects.toMatchObject({ code: "USAGE" });
   await confirm(ask({ force: true, yes: true }), typing(undefined).io);
   expect(await isYes("run it again? [y/N] ", typing(undefined).io)).toBe(false);
+});
+
+test("a question in the middle of a run is asked where nothing is painted, and only at a terminal", async () => {
+  let painting = true;
+  const view = {
+    aside: async <T>(work: () => Promise<T>): Promise<T> => {
+      painting = false;
+      return await work().finally(() => (painting = true));
+    },
+  };
+  const { signal } = new AbortController();
+  const { io, asked } = typing("y\n");
+  const answer = askedBeside(view, {}, signal, io)("go on all the same? [y/N] ");
+  expect(painting).toBe(false);
+  expect(await answer).toBe(true);
+  expect(asked()).toContain("go on all the same?");
+  expect(painting).toBe(true);
+  for (const args of [{ yes: true }, { json: true }])
+    expect(await askedBeside(view, args, signal, typing("y\n").io)("?")).toBe(false);
+  expect(await askedBeside(view, {}, signal, typing(undefined).io)("?")).toBe(false);
+  expect(await askedBeside(view, {}, AbortSignal.abort(), typing("y\n").io)("?")).toBe(false);
 });

@@ -45,6 +45,11 @@ test.each([
     withPool(byPage.replace("via: status-page", "via: status-page, at_limit: cut")),
     "6:42 pools.web.drain.at_limit: cut is for drain: { via: runtime }: with via: status-page balancers are only read; write stop or go-on",
   ],
+  [
+    "a soak where no balancer counts anything",
+    `${top("")}${byPage.replace("in: rm x", "in: rm x, inter: 5s, fall: 2, rise: 2")}    rollout: { soak: 30s }\n${rest}`,
+    "7:22 pools.web.rollout.soak: is not possible: no balancer can be asked what it counts for the nodes",
+  ],
   ["no balancers for a pool that needs them", `${top("")}${rest}`, "1:1 balancers: is missing"],
   [
     "a statistics page that a pool would have to change",

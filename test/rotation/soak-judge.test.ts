@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { chanceOf } from "../../src/rotation/fisher.ts";
+import type { Tally } from "../../src/rotation/ports.ts";
 import { type Traffic, judge, trafficOf } from "../../src/rotation/soak-judge.ts";
+import { type Watched, answerMsAt, counted, trafficAt } from "../../src/rotation/soak-watch.ts";
 
 const traffic = (requests: number, failed: number, more: Partial<Traffic> = {}): Traffic => ({
   requests,
@@ -12,7 +14,7 @@ const traffic = (requests: number, failed: number, more: Partial<Traffic> = {}):
 });
 
 const verdictOn = (own: Traffic, other?: Traffic, atEnd = true) =>
-  judge("web1", own, other && { who: "its neighbours web2, web3", traffic: other }, { nodes: 1, atEnd });
+  judge(own, other && { who: "its neighbours web2, web3", traffic: other }, { nodes: 1, atEnd });
 
 test("Fisher's exact test gives what its tables give", () => {
   // The lady who tasted tea: all four right of eight cups.
@@ -29,14 +31,14 @@ test("Fisher's exact test gives what its tables give", () => {
 test("a canary that fails more often than its neighbours is worse, and the numbers are said", () => {
   expect(verdictOn(traffic(840, 12, { errors: 10 }), traffic(1_702, 1))).toEqual({
     kind: "worse",
-    text: "web1: 12 of 840 requests failed (1.4 %, 10 of them answered 5xx); its neighbours web2, web3: 1 of 1,702 (0.059 %)",
+    text: "12 of 840 requests failed (1.4 %, 10 of them answered 5xx); its neighbours web2, web3: 1 of 1,702 (0.059 %)",
   });
 });
 
 test("a canary that is as good as its neighbours is good, and that is said shortly", () => {
   expect(verdictOn(traffic(840, 0), traffic(1_702, 1))).toEqual({
     kind: "good",
-    text: "web1: 840 requests, 0 failed; its neighbours web2, web3: 1 of 1,702",
+    text: "840 requests, 0 failed; its neighbours web2, web3: 1 of 1,702",
   });
   expect(verdictOn(traffic(1_000, 50), traffic(3_000, 150)).kind).toBe("good"); // an app that fails often, as always
 });
@@ -51,7 +53,7 @@ test("silence is not good", () => {
   expect(verdictOn(traffic(0, 0), traffic(0, 0)).kind).toBe("inconclusive");
   expect(verdictOn(traffic(99, 0), traffic(5_000, 0))).toEqual({
     kind: "inconclusive",
-    text: "web1: 99 requests, 0 failed; its neighbours web2, web3: 0 of 5,000; it takes 100 requests to tell",
+    text: "99 requests, 0 failed; its neighbours web2, web3: 0 of 5,000; it takes 100 requests to tell",
   });
   expect(verdictOn(traffic(60, 20), traffic(200, 0)).kind).toBe("worse"); // few, and bad enough
 });
@@ -69,7 +71,7 @@ test("tries of connections and clients that go away are compared too", () => {
 });
 
 test("with nothing to compare with only what is plain is said", () => {
-  expect(verdictOn(traffic(840, 3)).text).toBe("web1: 840 requests, 3 failed; nothing to compare with");
+  expect(verdictOn(traffic(840, 3)).text).toBe("840 requests, 3 failed; nothing to compare with");
   expect(verdictOn(traffic(840, 3)).kind).toBe("good");
   expect(verdictOn(traffic(840, 20)).kind).toBe("inconclusive");
   expect(verdictOn(traffic(840, 60)).kind).toBe("worse");
@@ -153,4 +155,48 @@ test("what is five times as bad is seen nearly always, given some requests", () 
     if (verdictOn(own, traffic(4_000, failuresIn(4_000, 0.004, random))).kind === "worse") seen += 1;
   }
   expect(seen).toBeGreaterThan(950);
+});
+
+const tally = (part: Partial<Tally["counts"]>, process = 1): Tally => ({
+  balancer: "lb1",
+  backend: "app",
+  server: "web1",
+  process,
+  status: "UP",
+  http: true,
+  counts: { ...counts, ...part },
+  answerMs: 3,
+});
+
+const watching = (...looks: Tally[]): Watched[] =>
+  looks.reduce<Watched[]>((before, look) => counted(before, [look]).watched, []);
+
+test("a request that runs at the first look, answered or not, is never taken for failed", () => {
+  const first = tally({ sent: 10, answered: 10, running: 2 }); // both have their headers, and no end yet
+  expect(trafficAt(watching(first, tally({ sent: 210, answered: 210 })))).toMatchObject({
+    requests: 200,
+    failed: 0,
+  });
+  const hanging = tally({ sent: 10, answered: 8, running: 2 });
+  expect(trafficAt(watching(hanging, tally({ sent: 210, answered: 210 }))).failed).toBe(0);
+});
+
+test("after a reload counting goes on with the new worker, and what the old one had is kept", () => {
+  const looks = [
+    tally({ sent: 1_000, answered: 1_000 }),
+    tally({ sent: 1_100, answered: 1_090, errors: 7, running: 10 }),
+    tally({ sent: 50, answered: 50 }, 2), // before this look the new one was given some, which nobody counts
+    tally({ sent: 150, answered: 150, errors: 3 }, 2),
+  ];
+  expect(trafficAt(watching(...looks))).toMatchObject({ requests: 190, failed: 10, errors: 10 });
+  expect(counted(watching(...looks.slice(0, 2)), looks.slice(2, 3)).reloaded).toEqual(["lb1"]);
+  expect(counted(watching(tally({ sent: 9 }, 0)), [tally({ sent: 2 }, 0)]).reloaded).toEqual(["lb1"]); // a page
+});
+
+test("the time to an answer is said only where all that it is the mean of came meanwhile", () => {
+  expect(answerMsAt(watching(tally({ sent: 10 }), tally({ sent: 1_033 })))).toBeUndefined();
+  expect(answerMsAt(watching(tally({ sent: 10 }), tally({ sent: 1_034 })))).toBe(3);
+  expect(
+    answerMsAt(watching(tally({ sent: 10 }), tally({ sent: 2_000 }), tally({ sent: 9 }, 2))),
+  ).toBeUndefined();
 });

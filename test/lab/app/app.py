@@ -1,11 +1,14 @@
 """The app of the lab: it boots slowly, says which release it is, and falls ill when told to.
 
 Files in the node's folder make it ill: `status-code` holds what /_status answers instead of 200, and while
-`status-hang` exists /_status does not answer.
+`status-hang` exists /_status does not answer. The release `faulty` is well by its status, and answers one request in ten
+with 500; `killing` ends its worker in the middle of one in ten.
 """
 
 import json
 import os
+import random
+import signal
 import time
 from urllib.parse import parse_qs
 
@@ -28,6 +31,10 @@ def application(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/_status":
         return answer(start_response, *status())
+    if RELEASE == "faulty" and random.random() < 0.1:
+        return answer(start_response, 500, "text/plain", "oops\n")
+    if RELEASE == "killing" and random.random() < 0.1:
+        os.kill(os.getpid(), signal.SIGKILL)
     if path == "/slow":
         milliseconds = parse_qs(environ["QUERY_STRING"]).get("ms", ["500"])[0]
         time.sleep(min(float(milliseconds) / 1000, LONGEST))
