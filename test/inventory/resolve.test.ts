@@ -44,7 +44,14 @@ test("what the file leaves out has its default", () => {
           whileOut: 404,
         },
         ready: { proof: "pass" },
-        rollout: { canary: { count: 0 }, batch: [{ count: 1 }], minServing: { percent: 50 }, maxFailures: 0 },
+        rollout: {
+          canary: { count: 0 },
+          batch: [{ count: 1 }],
+          minServing: { percent: 50 },
+          maxFailures: 0,
+          soak: 0,
+          inconclusive: "stop",
+        },
         limits: { connect: 10_000, command: 600_000, ready: 60_000, capacity: 600_000 },
       },
     ],
@@ -203,6 +210,8 @@ test("the large example is right, and says what its comments say", () => {
     batch: [{ percent: 25 }],
     minServing: { percent: 75 },
     maxFailures: 1,
+    soak: 0,
+    inconclusive: "stop",
   });
 });
 
