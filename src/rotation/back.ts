@@ -91,8 +91,11 @@ async function prove(trip: Trip, entries: Entry[], world: World): Promise<void> 
     await recordAbsence(trip, world);
     trip.reached = "tried";
   }
-  if (checked.length === 0) return startProof(trip, entries, checked, world);
-  let begun = false;
+  if (checked.length === 0) {
+    await startProof(trip, entries, checked, world);
+    return;
+  }
+  let workers: number[] | undefined;
   await poll({
     what: `a fresh passing check of ${node} on every balancer`,
     every: 25,
@@ -101,17 +104,16 @@ async function prove(trip: Trip, entries: Entry[], world: World): Promise<void> 
     signal: now,
     probe: () =>
       whileUnanswered(async () => {
-        if (!begun) await startProof(trip, entries, checked, world);
-        begun = true;
+        workers ??= await startProof(trip, entries, checked, world);
         const seen = await balancers.watch(checked);
-        const forgotten = seen.filter((at) => !at.out);
+        const forgotten = seen.filter((at, i) => !at.out || at.process !== workers?.[i]);
         if (forgotten.length > 0) {
-          // A reload forgot the drain: the proof starts anew, from a state that we know.
-          begun = false;
+          // A reload forgot the drain, or has an old state from a file: the proof starts anew, from one that we know.
+          workers = undefined;
           const text = `${forgotten.map(sayPlace).join(", ")} was reloaded; told again`;
           emit({ type: "notice", node, text });
         }
-        const unproven = seen.filter((at) => !isProven(at));
+        const unproven = seen.filter((at) => forgotten.includes(at) || !isProven(at));
         return unproven.length === 0 ? yes(undefined) : notYet(unproven.map(sayUnproven).join(", "));
       }),
     onSaw: (saw) => emit({ type: "waiting", node, step: "ready", saw }),
@@ -127,19 +129,23 @@ async function prove(trip: Trip, entries: Entry[], world: World): Promise<void> 
  * Through maint to drain: there HAProxy starts at "just up", and one more pass makes it full. Where it starts as full
  * (`fall 1`, or `init-state fully-up` of HAProxy 3.2), or `rise` is wanted, the verdict is taken back too. Only after
  * maint: there HAProxy shows nothing of its checks, and forgets a verdict that it is given.
+ *
+ * @returns the worker of each checked place, as it was before anything was told
  */
 async function startProof(
   { pool }: Trip,
   entries: Entry[],
   checked: Entry[],
   { balancers }: World,
-): Promise<void> {
+): Promise<number[]> {
+  const before = await balancers.watch(checked);
   const notInMaint = (await balancers.look(entries)).filter((entry) => entry.admin !== "maint");
   await balancers.set(notInMaint, "maint");
   await balancers.set(entries, "drain");
   const seen = await balancers.watch(checked);
   const byRise = checked.filter((_, i) => pool.ready.proof === "rise" || beganFull(seen[i]?.health));
   await balancers.distrust(byRise);
+  return before.map(({ process }) => process);
 }
 
 const isProven = ({ status, health }: Activity): boolean => status.startsWith("DRAIN") && isFull(health);

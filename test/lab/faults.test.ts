@@ -24,10 +24,10 @@ test.for(faults)(
   async (fault, { task }) => {
     await using faulty = await startFaulty(fault);
     await using load = await startLoad({ urls: faulty.urls, perSecond: 100, maxSeconds: 600 });
-    const times: number[] = [];
+    const times: Span[] = [];
     for (const step of isFull ? steps : bounded[fault]) {
-      const { deploy, at } = await faulty.deployWith(step);
-      times.push(at.getTime());
+      const { deploy, from, to } = await faulty.deployWith(step);
+      times.push({ from, to });
       if (fault === "freeze" || fault === "crash") continue;
       const told = deploy.events.filter((event) => event.type === "notice" && /told again/.test(event.text));
       if (fault === "reload" && ["settle", "upgrade", "restart", "check"].includes(step))
@@ -47,10 +47,15 @@ test.for(faults)(
   },
 );
 
+interface Span {
+  from: number;
+  to: number;
+}
+
 /** Lost at another time than just after a reload. */
-const unexplained = ({ examples }: LoadReport, times: number[]): unknown[] =>
+const unexplained = ({ examples }: LoadReport, times: Span[]): unknown[] =>
   examples.filter(({ at }) => {
     const [day] = new Date().toISOString().split("T");
     const sent = Date.parse(`${day}T${at}Z`);
-    return !times.some((time) => sent >= time - 100 && sent <= time + astray);
+    return !times.some(({ from, to }) => sent >= from - 100 && sent <= to + astray);
   });
