@@ -410,6 +410,7 @@ function serverRow(backend: SeenBackend, { id, name, state, ...seen }: SeenServe
     stot: state.total,
     econ: state.failedConnections,
     wretr: state.retries,
+    wredis: 0,
     status: statusOf({ id, name, state, ...seen }),
     weight: state.weight,
     act: state.backup ? 0 : 1,
