@@ -167,7 +167,7 @@ export interface Activity {
   queued: number;
   /** Requests ever sent to it. */
   total: number;
-  /** Requests whose connection to it failed or was tried again: for seconds they are in neither of the above. */
+  /** Requests whose connection to it failed, or was tried again, here or elsewhere: for seconds nothing shows them. */
   retried: number;
   /** HAProxy's count of good checks, `full` after a pass. Absent without checks, and while they rest in maint. */
   health: { now: number; full: number; fall: number } | undefined;
@@ -182,7 +182,7 @@ export const readActivityRow = (field: Fields): Activity => ({
   sessions: field.count("scur"),
   queued: field.count("qcur"),
   total: field.count("stot"),
-  retried: field.count("wretr") + field.count("econ"),
+  retried: field.count("wretr") + field.count("wredis") + field.count("econ"),
   health: readHealth(field),
 });
 

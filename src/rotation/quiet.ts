@@ -12,6 +12,8 @@ const window = 250;
 const samples = 3;
 /** A request whose connection is tried again is in no counter for up to three pauses of a second. */
 const retryPause = 5_000;
+/** One such pause, and a little: who was tried again before the first look is seen by then. */
+const onePause = 1_200;
 
 /** What was seen at one look: at the current workers, and at those that a reload replaced. */
 export interface Look {
@@ -31,12 +33,15 @@ export function quietFor(clock: Clock): (seen: Activity[], old?: Activity[]) => 
   let since = clock.now();
   let looks = 0;
   let retriedAt = -Infinity;
+  let unsureSince = -Infinity;
   let before: Activity[] | undefined;
   return (seen, old = []) => {
     const all = [...seen, ...old];
     const earlier = before;
     before = all;
     if (earlier && all.some((at, i) => at.retried > retriesBefore(at, earlier[i]))) retriedAt = clock.now();
+    // Where none was ever tried again, none is now.
+    if (!earlier && all.some((at) => at.retried > 0)) unsureSince = clock.now();
     const busy = all.some(isBusy) || seen.some((at) => !at.out);
     if (busy || !earlier || changed(earlier, all)) {
       since = clock.now();
@@ -44,6 +49,7 @@ export function quietFor(clock: Clock): (seen: Activity[], old?: Activity[]) => 
       return notYet(busy ? sayBusy(seen, old) : "a quiet moment, watched for a while");
     }
     looks += 1;
+    if (clock.now() - unsureSince < onePause) return notYet("whether a request is being tried again");
     if (clock.now() - retriedAt < retryPause) return notYet("a request that is being tried again");
     return looks >= samples && clock.now() - since >= window
       ? yes(undefined)

@@ -118,10 +118,10 @@ test.each([
 });
 
 const statHeader =
-  "# pxname,svname,qcur,scur,stot,econ,wretr,status,act,bck,tracked,check_status,last_chk,check_rise,check_fall,check_health,";
+  "# pxname,svname,qcur,scur,stot,econ,wretr,wredis,status,act,bck,tracked,check_status,last_chk,check_rise,check_fall,check_health,";
 
 test("a server's row of show stat is read by the names in the header", () => {
-  const row = 'app,web1,1,2,30,4,5,UP 1/2,1,0,,* L7STS,"Bad, ""stuff""; x",2,3,4,';
+  const row = 'app,web1,1,2,30,4,5,1,UP 1/2,1,0,,* L7STS,"Bad, ""stuff""; x",2,3,4,';
   expect(readActivity(`${statHeader}\n${row}`)).toEqual([
     {
       backend: "app",
@@ -130,7 +130,7 @@ test("a server's row of show stat is read by the names in the header", () => {
       sessions: 2,
       queued: 1,
       total: 30,
-      retried: 9,
+      retried: 10,
       health: { now: 4, full: 4, fall: 3 },
     },
   ]);
@@ -148,7 +148,7 @@ test("a server's row of show stat is read by the names in the header", () => {
 });
 
 test("a server without checks, or in maint, has no health", () => {
-  const [seen] = readActivity(`${statHeader}\napp,web1,0,0,0,0,0,MAINT,1,0,,,,,,,`);
+  const [seen] = readActivity(`${statHeader}\napp,web1,0,0,0,0,0,0,MAINT,1,0,,,,,,,`);
   expect(seen).toMatchObject({ status: "MAINT", health: undefined });
 });
 

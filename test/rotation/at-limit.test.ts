@@ -4,6 +4,7 @@ import type { Clock } from "../../src/base/clock.ts";
 import type { Activity } from "../../src/rotation/ports.ts";
 import { stickyFor } from "../../src/rotation/sticky.ts";
 import { pagedSite } from "../fakes/paged-site.ts";
+import { buildProgram, runUntilKilled } from "../fakes/program.ts";
 import { fakeSite, type FakeSite, type Said } from "../fakes/site.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -138,6 +139,24 @@ test.concurrent("by hand: a drain follows at_limit too, and the node is held", a
   expect((await site.rota("ready", "web1")).code).toBe(0);
   expect(site.stateOf("web1")).toBe("ready");
 });
+
+test.concurrent.for(["cut", "go-on"] as const)(
+  "killed right after it said what %s gives up: the node is known to be out, and a resume does the rest",
+  async (atLimit) => {
+    await buildProgram();
+    await using site = await fakeSite(drained(atLimit));
+    serverOf(site).sessions = 2;
+    const words = ["deploy", "web1", "-i", site.inventory, "--set", "RELEASE=2"];
+    const run = await runUntilKilled({ type: "notice", node: "web1" }, words, { env: site.env });
+    expect(site.stateOf("web1")).toBe(atLimit === "cut" ? "maint" : "drain");
+    expect(site.host("web1").commands).toEqual([]);
+    expect((await site.rota("status")).out).toContain(run);
+    const { code, err } = await site.rota("resume");
+    expect(code, err).toBe(0);
+    expect(site.stateOf("web1")).toBe("ready");
+    expect(site.host("web1").commands.join()).toContain("upgrading");
+  },
+);
 
 test.concurrent(
   "by the status page: who holds it is said with an operator's rights, and go-on goes on",

@@ -83,6 +83,10 @@ test("a request that is being tried again is in no counter: five seconds are wai
   expect(seen).toEqual([no, no, no, no, no, no, no, true, true, true]);
 });
 
+test("where requests were ever tried again one pause between two tries is watched, for one may be in it", () => {
+  expect(lookAt(times(6, { retried: 3 }), 300)).toEqual([no, no, no, no, true, true]);
+});
+
 test("a try at one place is not hidden by another place that counts anew", () => {
   const before = [{ retried: 5 }, { retried: 0 }];
   const after = [{ retried: 0 }, { retried: 1 }];

@@ -124,15 +124,15 @@ async function statsPage(answer: () => { status: number; body: string }) {
 }
 
 const header =
-  "# pxname,svname,qcur,scur,stot,econ,wretr,status,act,bck,tracked,type,check_status,last_chk,check_rise,check_fall,check_health,uweight,addr,agent_status,";
+  "# pxname,svname,qcur,scur,stot,econ,wretr,wredis,status,act,bck,tracked,type,check_status,last_chk,check_rise,check_fall,check_health,uweight,addr,agent_status,";
 
 const csv = (web1: string, web2 = "UP"): string =>
   [
     header,
-    "http,FRONTEND,,0,5,,,OPEN,,,,0,,,,,,,,,",
-    `app,web1,0,0,7,0,0,${web1},1,0,,2,L7OK,"said ""yes"", ok",2,2,3,1,10.0.0.1:80,,`,
-    `app,web2,0,0,7,0,0,${web2},1,0,,2,L7OK,,2,2,3,1,,,`,
-    `app,BACKEND,0,0,14,0,0,UP,${[web1, web2].filter((s) => s.startsWith("UP")).length},0,,1,,,,,,2,,,`,
+    "http,FRONTEND,,0,5,,,,OPEN,,,,0,,,,,,,,,",
+    `app,web1,0,0,7,0,0,0,${web1},1,0,,2,L7OK,"said ""yes"", ok",2,2,3,1,10.0.0.1:80,,`,
+    `app,web2,0,0,7,0,0,0,${web2},1,0,,2,L7OK,,2,2,3,1,,,`,
+    `app,BACKEND,0,0,14,0,0,0,UP,${[web1, web2].filter((s) => s.startsWith("UP")).length},0,,1,,,,,,2,,,`,
     "",
   ].join("\n");
 

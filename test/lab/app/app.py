@@ -5,6 +5,9 @@ Files in the node's folder make it ill: `status-code` holds what /_status answer
 with 500; `killing` ends its worker in the middle of one in ten.
 """
 
+import base64
+import errno
+import hashlib
 import json
 import os
 import random
@@ -35,10 +38,24 @@ def application(environ, start_response):
         return answer(start_response, 500, "text/plain", "oops\n")
     if RELEASE == "killing" and random.random() < 0.1:
         os.kill(os.getpid(), signal.SIGKILL)
+    if path == "/ws":
+        return tunnel(environ)
     if path == "/slow":
         milliseconds = parse_qs(environ["QUERY_STRING"]).get("ms", ["500"])[0]
         time.sleep(min(float(milliseconds) / 1000, LONGEST))
     return answer(start_response, 200, "text/plain", f"release {RELEASE} on {NODE}\n")
+
+
+def tunnel(environ):
+    """A WebSocket that stays open, and gives back every byte, until its client or this process ends."""
+    key = environ["HTTP_SEC_WEBSOCKET_KEY"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
+    accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+    head = ["HTTP/1.1 101 -", "Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Accept: {accept}", "", ""]
+    socket = environ["gunicorn.socket"]
+    socket.sendall("\r\n".join(head).encode())
+    while data := socket.recv(4096):
+        socket.sendall(data)
+    raise BrokenPipeError(errno.EPIPE, "there is nothing more to answer")
 
 
 def status():
