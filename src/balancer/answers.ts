@@ -13,17 +13,6 @@ export function readDone(frame: string): void {
   if (frame !== "") throw refusal(frame);
 }
 
-/** What HAProxy says where a server has nothing that could be changed so. */
-const nothingThere =
-  /^(Backend is using a static LB algorithm|Agent was not configured on this server|agent checks are not enabled on this server)/;
-
-/** The answer to a command that not every server can follow. */
-export function readTaken(frame: string): boolean {
-  if (nothingThere.test(frame)) return false;
-  readDone(frame);
-  return true;
-}
-
 export function readLevel(frame: string): string {
   if (/^(user|operator|admin)$/.test(frame)) return frame;
   throw refusal(frame);

@@ -15,7 +15,6 @@ import {
   readLevel,
   readServerStates,
   readServerRows,
-  readTaken,
   type ServerRow,
 } from "./answers.ts";
 
@@ -62,6 +61,17 @@ export const setHealthDown = (at: ServerName): Command<void> => ({
   line: `set server ${serverPath(at)} health down`,
   read: readDone,
 });
+
+/** What HAProxy says where a server has nothing that could be changed so. */
+const nothingThere =
+  /^(Backend is using a static LB algorithm|Agent was not configured on this server|agent checks are not enabled on this server)/;
+
+/** The answer to a command that not every server can follow. */
+function readTaken(frame: string): boolean {
+  if (nothingThere.test(frame)) return false;
+  readDone(frame);
+  return true;
+}
 
 /** Of 0 to 256; the answer is false where a static algorithm takes none but what it has. Level admin. */
 export const setWeight = (at: ServerName, weight: number): Command<boolean> => ({
