@@ -1,18 +1,17 @@
 import { RotaError } from "../base/errors.ts";
 import { openJournal } from "../journal/open.ts";
-import type { Lease } from "../journal/keep.ts";
-import type { Fleet } from "../inventory/fleet.ts";
 import type { Absence, Known, WholeRun } from "../rotation/records.ts";
 import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { findOpenRun } from "./find-run.ts";
+import { hold } from "./hold.ts";
 import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
 import { untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
-import { balancersAt, fleetOf, toleratedOf, whoIsThis } from "./site.ts";
+import { fleetOf, toleratedOf, whoIsThis } from "./site.ts";
 import { reasonOf } from "./variables.ts";
-import { readDuration } from "./words.ts";
+import { inventoryWords, readDuration } from "./words.ts";
 
 export interface AbortArgs {
   run?: string | undefined;
@@ -49,7 +48,10 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   await lease.journal.end(run.run, "aborted", reason);
   const names = out.map(({ node }) => node);
   await journal.did({ deed: "abort", fleet: fleet.name, run: run.run, by, reason, what: sayOut(out) });
-  const held = names.length > 0 ? `; held: ${names.join(", ")} (rota ready brings a node back, proven)` : "";
+  const held =
+    names.length > 0
+      ? `; held: ${names.join(", ")} (rota ready NODE${inventoryWords(args.inventory)} brings a node back, proven)`
+      : "";
   io.out(args.json ? JSON.stringify({ run: run.run, held: names }) : `run ${run.run} is aborted${held}`);
   return Exit.ok;
 }
@@ -63,37 +65,9 @@ const changedMeanwhile = ({ run }: WholeRun): RotaError =>
 
 /** What this run took out, and has not put back. */
 const outOf = async ({ run, fleet }: WholeRun, known: Known): Promise<Absence[]> =>
-  [...(await known.absences(fleet)).values()].filter(
-    (absence) => absence.run === run && absence.kind === "run",
-  );
+  [...(await known.absences(fleet)).values()].filter((absence) => absence.run === run);
 
 const sayOut = (out: Absence[]): string =>
   out.length > 0
     ? `${out.map(({ node }) => node).join(", ")} stays out, and is held`
     : "no node is out because of it";
-
-async function hold(
-  out: Absence[],
-  whose: { by: string; reason: string },
-  { fleet, tolerated }: { fleet: Fleet; tolerated: ReadonlySet<string> },
-  lease: Lease,
-  io: Io,
-): Promise<void> {
-  await using balancers = balancersAt(fleet.balancers, io);
-  const answering = await balancers.answering([...tolerated]);
-  const gone = [...tolerated].filter((name) => !answering.includes(name));
-  if (gone.length > 0) io.err(`${gone.join(", ")}: no answer, so nothing was told there (--tolerate)`);
-  const known = new Set(fleet.balancers.map(({ name }) => name).filter((name) => !gone.includes(name)));
-  // There the page keeps the node out, and no balancer may be told anything.
-  const byPage = new Set(
-    fleet.pools.filter((p) => p.statusPage).flatMap((p) => p.nodes.map(({ name }) => name)),
-  );
-  for (const absence of out) {
-    await lease.journal.takenOut(fleet.name, { ...absence, kind: "hold", ...whose });
-    if (byPage.has(absence.node)) continue;
-    const places = absence.found.filter(({ balancer }) => known.has(balancer));
-    const serving = (await balancers.look(places)).filter((entry) => !entry.outBecause);
-    await lease.mustHold();
-    await balancers.set(serving, "maint");
-  }
-}
