@@ -25,14 +25,17 @@ export interface FleetStatus {
   problems: string[];
 }
 
+/** @param where What a command needs to find the same inventory: " -i FILE", or nothing. */
 export function statusLines(
   { fleet, nodes, backends, lease, unfinished, problems }: FleetStatus,
   now: Date,
   paint: Paint = unpainted,
+  where = "",
 ): string[] {
-  const wrong = nodes.filter(({ absence, entries }) =>
-    entries.some((entry) => !entry.outBecause && isWantedOut(entry, absence)),
-  );
+  const wrong = nodes.flatMap((node) => {
+    const what = sayWrong(node);
+    return what === undefined ? [] : [{ name: node.name, what }];
+  });
   const places = [
     ...new Set(nodes.flatMap(({ entries }) => entries.map((e) => `${e.balancer}/${e.backend}`))),
   ].toSorted();
@@ -44,10 +47,10 @@ export function statusLines(
   const [head = "", ...body] = columns([["node", ...places, ""], ...rows]);
   const relevant = backends.filter((b) => places.includes(`${b.balancer}/${b.backend}`));
   return [
-    ...wrong.map(({ name }) =>
+    ...wrong.map(({ name, what }) =>
       paint(
         "bad",
-        `! ${name} should be out and is IN ROTATION: rota drain ${name}, or rota ready ${name} if it is well`,
+        `! ${name} ${what}: rota drain ${name}${where}, or rota ready ${name}${where} if it is well`,
       ),
     ),
     ...problems.map((problem) => paint("bad", `! ${problem}`)),
@@ -59,6 +62,18 @@ export function statusLines(
     ...body.map((line, i) => paint(toneOf(nodes[i]?.entries ?? []), line)),
   ];
 }
+
+/** Also where a run did without a balancer that answers again: nobody can have told that one. */
+function sayWrong({ entries, absence }: FleetStatus["nodes"][number]): string | undefined {
+  if (!absence) return undefined;
+  const serving = entries.filter((entry) => !entry.outBecause);
+  if (serving.some((entry) => isWantedOut(entry, absence))) return "should be out and is IN ROTATION";
+  const out = entries.filter((entry) => entry.outBecause === "person");
+  if (serving.length === 0 || out.length === 0) return undefined;
+  return `is out on ${sayWhere(out)} and IN ROTATION on ${sayWhere(serving)}`;
+}
+
+const sayWhere = (entries: Entry[]): string => entries.map((e) => `${e.balancer}/${e.backend}`).join(", ");
 
 /** Where it was found in rotation, and taken out. */
 const isWantedOut = (entry: Entry, absence: Absence | undefined): boolean =>

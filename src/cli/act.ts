@@ -21,14 +21,14 @@ import { askedBeside } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { underLease } from "./lease.ts";
-import { untouched } from "./refuse.ts";
+import { wentOn } from "./refuse.ts";
 import { errorLines, showError } from "./show-error.ts";
 import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
 import { untilNotPaused } from "./paused.ts";
 import { type View, openView } from "./views.ts";
 import { reasonOf, secretsOf } from "./variables.ts";
-import { commandLine } from "./words.ts";
+import { commandLine, inventoryWords } from "./words.ts";
 
 interface Means {
   known: Known & Pick<OpenJournal, "did">;
@@ -89,15 +89,9 @@ async function beginOrGoOn(
   redact: Redact,
 ): Promise<string> {
   const { resume, ...given } = args;
-  if (!resume) return journal.begin({ ...start, args: redacted(given, redact) });
+  if (!resume) return journal.begin({ ...start, args: redacted({ ...given, reason: start.reason }, redact) });
   const now = await known.run(resume.run);
-  if (!now || traceOf(now) !== resume.trace) {
-    throw new RotaError("REFUSED", {
-      problem: `somebody else went on with run ${resume.run} meanwhile`,
-      left: untouched,
-      next: `rota show ${resume.run}`,
-    });
-  }
+  if (!now || traceOf(now) !== resume.trace) throw wentOn(resume.run);
   await journal.resumed(resume.run);
   await known.did({ ...resume.did, what: `does the rest: ${count(start.nodes.length, "node")}` });
   return resume.run;
@@ -179,7 +173,13 @@ const worldOf = (
   absences: () => known.absences(start.fleet).catch(() => new Map<string, Absence>()),
   asks: askedBeside(view, args, AbortSignal.any([stop.afterThisNode, lease.lost]), io),
   untilWanted: () =>
-    untilNotPaused(known, start.run, AbortSignal.any([stop.afterThisNode, lease.lost]), view.emit),
+    untilNotPaused(
+      known,
+      start.run,
+      inventoryWords(args.inventory),
+      AbortSignal.any([stop.afterThisNode, lease.lost]),
+      view.emit,
+    ),
 });
 
 async function closingOnDefect<T>(view: View, work: () => Promise<T>): Promise<T> {

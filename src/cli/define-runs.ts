@@ -76,7 +76,7 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
       ends(await (await import("./history.ts")).show({ ...options, run, node }, io)),
     );
 
-  command("prune", "remove old runs from the journal, but for what somebody may still need")
+  command("prune", "remove old runs of every fleet from the journal, but for what somebody may still need")
     .requiredOption("--older-than <duration>", "runs that ended longer ago: 90d")
     .option("--json", "as JSON")
     .addHelpText("after", examples(["rota prune --older-than 90d", "last good deploys and open runs stay"]))

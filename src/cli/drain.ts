@@ -8,6 +8,7 @@ import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { withLastSet } from "./last-set.ts";
 import { openSite } from "./site.ts";
+import { reasonOf } from "./variables.ts";
 import { commandLine, readDuration } from "./words.ts";
 
 export interface DrainArgs extends ChangeArgs {
@@ -17,10 +18,11 @@ export interface DrainArgs extends ChangeArgs {
 
 /** Out by hand: drained, settled, held. It never comes back by itself. Told again, it needs no reason again. */
 export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
-  const again = commandLine(wordsOf(args));
   const meant = readDuration("--for", args.for);
   const until = meant === undefined ? undefined : new Date(Date.now() + meant);
   const site = openSite(args, io);
+  // Without its secrets before it is quoted: afterwards they may look otherwise.
+  const again = commandLine(wordsOf({ ...args, reason: reasonOf(args.reason, site.fleet, io.env) }));
   const options: PlanOptions = {
     nodes: site.nodes,
     part: (_, entries, absence) => partToDrain(entries, absence),

@@ -1,11 +1,15 @@
 import { RotaError } from "../base/errors.ts";
 import { openJournal } from "../journal/open.ts";
+import type { Holder } from "../journal/lease.ts";
 import { isGone } from "../journal/process.ts";
 import { Exit, type ExitCode } from "./exit.ts";
+import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
+import { isUnderWay } from "./under-way.ts";
 import { reasonOf } from "./variables.ts";
+import { inventoryWords } from "./words.ts";
 
 export interface PauseArgs {
   inventory?: string | undefined;
@@ -20,17 +24,23 @@ export async function pause({ inventory, reason: given, json }: PauseArgs, io: I
   const reason = reasonOf(given, site, io.env);
   await using journal = await openJournal(io.env);
   const [last] = await journal.runs(fleet, 1);
+  const run = last && (await journal.run(last.run));
   const holder = await journal.holderOf(fleet);
-  if (!last || last.ended !== undefined || !holder || isGone(holder))
-    throw new RotaError("USAGE", {
-      problem: `no run of ${fleet} is under way`,
-      left: untouched,
-      next: "rota runs",
-    });
+  if (!run || !isUnderWay(run, holder)) throw noneUnderWay(fleet, holder);
   const by = whoIsThis(io.env);
-  await journal.pause(last.run, by);
-  await journal.did({ deed: "pause", fleet, run: last.run, by, reason, what: undefined });
-  const text = `run ${last.run} starts no other node until: rota resume ${last.run}`;
-  io.out(json ? JSON.stringify({ run: last.run, paused: true }) : text);
+  await journal.pause(run.run, by);
+  await journal.did({ deed: "pause", fleet, run: run.run, by, reason, what: undefined });
+  const text = `run ${run.run} starts no other node until: rota resume ${run.run}${inventoryWords(inventory)}`;
+  io.out(json ? JSON.stringify({ run: run.run, paused: true }) : text);
   return Exit.ok;
+}
+
+/** Somebody who has the lease may be about to begin. */
+function noneUnderWay(fleet: string, holder: Holder | undefined): RotaError {
+  const lives = holder && !isGone(holder);
+  return new RotaError("USAGE", {
+    problem: `no run of ${fleet} is under way${lives ? ` yet; it is held by ${sayHolder(holder, new Date())}` : ""}`,
+    left: untouched,
+    next: lives ? "the same again, in a moment" : "rota runs",
+  });
 }

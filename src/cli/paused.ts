@@ -4,10 +4,15 @@ import { notYet, poll, yes } from "../base/poll.ts";
 import type { Emit } from "../events/events.ts";
 import type { Known } from "../rotation/records.ts";
 
-/** Returns at once where nobody paused the run; else when it is resumed, or a signal says to stop. */
+/**
+ * Returns at once where nobody paused the run; else when it is resumed, or a signal says to stop.
+ *
+ * @param where What a command needs to find the same inventory: " -i FILE", or nothing
+ */
 export async function untilNotPaused(
   known: Known,
   run: string,
+  where: string,
   stop: AbortSignal,
   emit: Emit,
 ): Promise<void> {
@@ -19,7 +24,9 @@ export async function untilNotPaused(
     signal: stop,
     probe: async () => {
       const by = await known.pausedBy(run);
-      return by === undefined ? yes(undefined) : notYet(`paused by ${by}; rota resume ${run} goes on`);
+      return by === undefined
+        ? yes(undefined)
+        : notYet(`paused by ${by}; rota resume ${run}${where} goes on`);
     },
     onSaw: (text) => emit({ type: "notice", text }),
   }).catch((thrown: unknown) => {

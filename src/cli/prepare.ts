@@ -14,6 +14,7 @@ import { medianOf } from "./median.ts";
 import { openHosts } from "./open-hosts.ts";
 import { planAsJson } from "./plan-json.ts";
 import { refuse, untouched } from "./refuse.ts";
+import { inventoryWords } from "./words.ts";
 
 export interface Prepared {
   plan: Plan;
@@ -46,6 +47,7 @@ export async function prepare(
   const doneBefore = ({ name }: { name: string }): boolean => args.resume?.back.has(name) === true;
   const plan = makePlan(fleet, survey, absences, {
     ...planOptions,
+    goesOn: args.resume !== undefined,
     tolerated: site.tolerated,
     done,
     doneBefore,
@@ -57,13 +59,13 @@ export async function prepare(
   return {
     plan,
     over: over?.run,
-    lines: [...(over ? [sayOver(over)] : []), ...planLines(plan, medianOf(took))],
+    lines: [...(over ? [sayOver(over, args.inventory)] : []), ...planLines(plan, medianOf(took))],
   };
 }
 
 /** A run whose process is gone: its nodes that are out go first in any case. */
-const sayOver = ({ run, command, by }: RunRecord): string =>
-  `run ${run} (${command}, by ${by}) was not finished: rota resume ${run} would do its rest; going on here closes it`;
+const sayOver = ({ run, command, by }: RunRecord, inventory: string | undefined): string =>
+  `run ${run} (${command}, by ${by}) was not finished: rota resume ${run}${inventoryWords(inventory)} would do its rest; going on here closes it`;
 
 /** Says the plan, or why it can't be carried out; returns its first trip. */
 export function showPlan({ plan, lines }: Prepared, args: ChangeArgs, io: Io): Trip | undefined {

@@ -3,8 +3,8 @@ import type { Plan } from "../rotation/plan.ts";
 
 export const untouched = "nothing was touched";
 
-/** @throws RotaError that lists every reason why the plan can't be carried out */
-export function refuse({ refusals }: Plan): void {
+/** @throws RotaError that lists every reason why what was planned can't be carried out */
+export function refuse({ refusals }: Pick<Plan, "refusals">): void {
   const [first] = refusals;
   if (!first) return;
   const next = [...new Set(refusals.flatMap((refusal) => refusal.next ?? []))].slice(0, 3).join("; and ");
@@ -15,3 +15,11 @@ export function refuse({ refusals }: Plan): void {
     cause: first,
   });
 }
+
+/** What was decided about a run may not be true any more. */
+export const wentOn = (run: string): RotaError =>
+  new RotaError("REFUSED", {
+    problem: `somebody else went on with run ${run} meanwhile`,
+    left: untouched,
+    next: `rota show ${run}`,
+  });

@@ -4,7 +4,6 @@ import type { Fleet } from "../inventory/fleet.ts";
 import { selectNodes } from "../inventory/select.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import { openJournal } from "../journal/open.ts";
-import { isGone } from "../journal/process.ts";
 import type { Deed, WholeRun } from "../rotation/records.ts";
 import { backOf, standingsOf, traceOf } from "../rotation/unfinished.ts";
 import type { ChangeArgs } from "./change.ts";
@@ -12,12 +11,13 @@ import { Exit, type ExitCode } from "./exit.ts";
 import { findOpenRun } from "./find-run.ts";
 import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
-import { untouched } from "./refuse.ts";
+import { untouched, wentOn } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
 import { stepsDone } from "./steps-done.ts";
+import { isUnderWay } from "./under-way.ts";
 import { reasonOf } from "./variables.ts";
-import { commandLine, readSet } from "./words.ts";
+import { commandLine, readDuration, readSet } from "./words.ts";
 
 export interface ResumeArgs extends Omit<ChangeArgs, "nodes" | "resume"> {
   run?: string | undefined;
@@ -57,15 +57,18 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   } as const;
   if (await letGoOn(journal, run)) {
     await journal.did({ ...did, what: "it goes on where it runs" });
-    io.out(`run ${run.run} goes on where it runs`);
+    const text = `run ${run.run} goes on where it runs`;
+    io.out(args.json ? JSON.stringify({ run: run.run, paused: false }) : text);
     return Exit.ok;
   }
   const { nodes, failed } = nodesLeft(run, fleet, args, io);
-  if (nodes.length === 0) return await close(journal, run, did, io);
+  if (nodes.length === 0) return await close(journal, run, did, args, io);
   const stored = storedArgs.parse(run.args);
   const done = await stepsDone({ run, fleet, nodes, failed, set: readSet(stored.set) }, args, io);
   const { run: _, retry: __, ...given } = args;
-  const tolerate = [...stored.tolerate, ...(args.tolerate ?? [])];
+  // One that left the inventory meanwhile is done without in any case.
+  const known = new Set(fleet.balancers.map(({ name }) => name));
+  const tolerate = [...stored.tolerate.filter((name) => known.has(name)), ...(args.tolerate ?? [])];
   const words = { ...stored, ...given, reason: args.reason ?? stored.reason, nodes, skip: [], tolerate };
   const again = {
     ...words,
@@ -85,10 +88,9 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
 }
 
 /** A run that is paused and lives goes on by itself, where it runs. */
-async function letGoOn(journal: OpenJournal, { run, fleet, ended }: WholeRun): Promise<boolean> {
-  const holder = await journal.holderOf(fleet);
-  if (ended !== undefined || !holder || isGone(holder) || !(await journal.pausedBy(run))) return false;
-  await journal.pause(run, undefined);
+async function letGoOn(journal: OpenJournal, run: WholeRun): Promise<boolean> {
+  if (!isUnderWay(run, await journal.holderOf(run.fleet)) || !(await journal.pausedBy(run.run))) return false;
+  await journal.pause(run.run, undefined);
   return true;
 }
 
@@ -101,7 +103,8 @@ function nodesLeft(
 ): { nodes: string[]; failed: Set<string> } {
   const standings = standingsOf(run);
   const skipped = new Set(args.skip.length > 0 ? selectNodes(fleet, args.skip).map(({ name }) => name) : []);
-  const failed = standings.failed.filter((node) => !skipped.has(node));
+  const known = new Set(fleet.pools.flatMap(({ nodes }) => nodes.map(({ name }) => name)));
+  const failed = standings.failed.filter((node) => known.has(node) && !skipped.has(node));
   if (failed.length > 0 && !args.retry) {
     const words = ["resume", run.run, ...(args.inventory === undefined ? [] : ["-i", args.inventory])];
     const skip = failed.flatMap((node) => ["--skip", node]);
@@ -112,19 +115,28 @@ function nodesLeft(
     });
   }
   const left = [...standings.halfDone, ...failed, ...standings.rest].filter((node) => !skipped.has(node));
-  const known = new Set(fleet.pools.flatMap(({ nodes }) => nodes.map(({ name }) => name)));
-  const gone = left.filter((node) => !known.has(node));
+  const gone = [...left, ...standings.failed].filter((node) => !known.has(node));
   if (gone.length > 0) io.err(`${gone.join(", ")}: no longer in the inventory, and left as it is`);
   return { nodes: left.filter((node) => known.has(node)), failed: new Set(failed) };
 }
 
 /** Every node is done or skipped: the run only has to be told so. */
-async function close(journal: OpenJournal, run: WholeRun, did: Deed, io: Io): Promise<ExitCode> {
+async function close(
+  journal: OpenJournal,
+  run: WholeRun,
+  did: Deed,
+  args: ResumeArgs,
+  io: Io,
+): Promise<ExitCode> {
   using stop = stopOnSignals();
-  const wanted = { fleet: run.fleet, by: whoIsThis(io.env), command: "resume", reason: did.reason, wait: 0 };
+  const wait = readDuration("--wait", args.wait) ?? 0;
+  const wanted = { fleet: run.fleet, by: did.by, command: "resume", reason: did.reason, wait };
   await using lease = await takeLease(journal, wanted, stop, io);
+  const now = await journal.run(run.run);
+  if (!now || traceOf(now) !== traceOf(run)) throw wentOn(run.run);
   await lease.journal.end(run.run, "done");
   await journal.did({ ...did, what: "nothing was left to do" });
-  io.out(`nothing was left to do; run ${run.run} is done`);
+  const text = `nothing was left to do; run ${run.run} is done`;
+  io.out(args.json ? JSON.stringify({ run: run.run, end: "done" }) : text);
   return Exit.ok;
 }

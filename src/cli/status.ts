@@ -13,6 +13,7 @@ import { Exit, type ExitCode } from "./exit.ts";
 import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { type SiteArgs, openSite } from "./site.ts";
+import { inventoryWords } from "./words.ts";
 
 /** The fleet as every balancer sees it, with what the journal knows of nodes that are out. Any level of socket will do. */
 export async function status(args: SiteArgs, io: Io): Promise<ExitCode> {
@@ -27,12 +28,13 @@ export async function status(args: SiteArgs, io: Io): Promise<ExitCode> {
   const now = new Date();
   const holds = holder && !isGone(holder);
   const lease = holds ? sayHolder(holder, now) : undefined;
-  const unfinished = journal && !holds ? await unfinishedOf(journal, fleet.name) : [];
+  const unfinished =
+    journal && !holds ? await unfinishedOf(journal, fleet.name, inventoryWords(args.inventory)) : [];
   const failures = journal ? await failuresOf(journal, absences) : new Map<string, string>();
   const seen = { ...statusOf(fleet, nodes, survey, { absences, failures }), lease, unfinished };
   const paint = colours(createColors(io.colourOut));
   if (args.json) io.out(JSON.stringify(seen));
-  else for (const line of statusLines(seen, now, paint)) io.out(line);
+  else for (const line of statusLines(seen, now, paint, inventoryWords(args.inventory))) io.out(line);
   return survey.unread.length > 0 ? Exit.refused : Exit.ok;
 }
 
@@ -85,10 +87,10 @@ async function failuresOf(known: Known, absences: Map<string, Absence>): Promise
 }
 
 /** Runs whose process is gone, or that a person left. */
-async function unfinishedOf(known: Known, fleet: string): Promise<string[]> {
+async function unfinishedOf(known: Known, fleet: string, where: string): Promise<string[]> {
   const [last] = await known.runs(fleet, 1);
   const run = last && last.ended === undefined ? await known.run(last.run) : undefined;
   if (!run) return [];
   const what = `run ${run.run} (${run.command}, by ${run.by}) is not finished`;
-  return [`${what}: ${sayStandings(run)}: rota resume ${run.run}, or rota abort ${run.run}`];
+  return [`${what}: ${sayStandings(run)}: rota resume ${run.run}${where}, or rota abort ${run.run}${where}`];
 }

@@ -10,6 +10,7 @@ import { isYes } from "./confirm.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
 import { variablesOf } from "./variables.ts";
+import { inventoryWords } from "./words.ts";
 
 interface Rest {
   run: WholeRun;
@@ -21,6 +22,7 @@ interface Rest {
 }
 
 interface Wishes {
+  inventory?: string | undefined;
   retry?: boolean | undefined;
   yes?: boolean | undefined;
 }
@@ -57,6 +59,8 @@ export async function stepsDone(
 async function askedDone(nodes: Node[], pool: Pool, { run, fleet, set }: Rest, io: Io): Promise<Node[]> {
   const question = pool.upgrade?.doneIf;
   if (question === undefined) return [];
+  const names = nodes.map(({ name }) => name).join(", ");
+  io.err(`asking ${names} whether the upgrade that was cut off is done (upgrade.done_if)`);
   const { connect: connectLimit } = pool.limits;
   await using hosts = sshHosts({ connectWithin: () => connectLimit, agent: io.env["SSH_AUTH_SOCK"] });
   const answers = await Promise.all(
@@ -90,7 +94,7 @@ async function mayRepeat(
   { run }: WholeRun,
   nodes: Node[],
   { repeat }: Upgrade,
-  { retry, yes }: Wishes,
+  { inventory, retry, yes }: Wishes,
   io: Io,
 ): Promise<void> {
   const [first] = nodes;
@@ -100,6 +104,6 @@ async function mayRepeat(
   throw new RotaError("USAGE", {
     problem: `${problem}, and the inventory does not say that it may be repeated (upgrade.repeat)`,
     left: untouched,
-    next: `rota resume ${run} --retry, which runs it again; or with --skip ${first.name}`,
+    next: `rota resume ${run}${inventoryWords(inventory)} --retry, which runs it again; or with --skip ${first.name}`,
   });
 }

@@ -1,5 +1,7 @@
 import { RotaError } from "../base/errors.ts";
+import { printable } from "../base/quote.ts";
 import { redactor, shortestSecret } from "../base/redact.ts";
+import { fit } from "../board/width.ts";
 import type { Fleet, Node, Pool, Variable } from "../inventory/fleet.ts";
 import { ownPlaceholders, placeholdersIn } from "../inventory/placeholders.ts";
 import type { Io } from "./io.ts";
@@ -70,10 +72,17 @@ export const secretsOf = (nodes: Node[], env: Io["env"]): string[] =>
     }),
   );
 
-/** What was given with --reason, as it may be shown and stored. */
+const longestReason = 500;
+
+/** What was given with --reason, as it may be shown and stored: one line, of at most 500 characters. */
 export function reasonOf(given: string | undefined, { pools }: Fleet, env: Io["env"]): string | undefined {
-  const nodes = pools.flatMap((pool) => pool.nodes);
-  return given === undefined ? undefined : redactor(secretsOf(nodes, env))(given);
+  if (given === undefined) return undefined;
+  const secrets = secretsOf(
+    pools.flatMap((pool) => pool.nodes),
+    env,
+  );
+  const line = printable(redactor(secrets)(given).replaceAll(/\s+/g, " ").trim());
+  return fit(line, longestReason) || undefined;
 }
 
 /** @throws RotaError USAGE for a value of --set that holds a secret: stored, it would be lost for a resume */

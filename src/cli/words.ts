@@ -51,6 +51,11 @@ export function readDuration(option: string, word: string | undefined): number |
   return milliseconds;
 }
 
+/** " -i FILE" as a person can paste it, where that was given. */
+export const inventoryWords = (inventory: string | undefined): string =>
+  inventory === undefined ? "" : ` -i ${quoted(inventory)}`;
+
 /** A command line as a person can paste it. */
-export const commandLine = (words: string[]): string =>
-  ["rota", ...words.map((word) => (/^[\w./@:+=,%-]+$/.test(word) ? word : shellQuote(word)))].join(" ");
+export const commandLine = (words: string[]): string => ["rota", ...words.map(quoted)].join(" ");
+
+const quoted = (word: string): string => (/^[\w./@:+=,%-]+$/.test(word) ? word : shellQuote(word));

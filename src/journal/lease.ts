@@ -3,6 +3,7 @@
  * and has an epoch, so that whoever lost it can't write any more. Each act is one statement.
  */
 import { sql } from "kysely";
+import { printable } from "../base/quote.ts";
 import type { JournalDatabase } from "./database.ts";
 import { type ProcessId, isGone } from "./process.ts";
 
@@ -91,6 +92,12 @@ export async function holderOf({ db, now }: JournalDatabase, fleet: string): Pro
     .where("expires", ">=", now)
     .executeTakeFirst();
   if (!row) return undefined;
-  const { taken, expires, reason, ...rest } = row;
-  return { ...rest, reason: reason ?? undefined, since: new Date(taken), expires: new Date(expires) };
+  const { taken, expires, by, reason, ...rest } = row;
+  return {
+    ...rest,
+    by: printable(by),
+    reason: reason === null ? undefined : printable(reason),
+    since: new Date(taken),
+    expires: new Date(expires),
+  };
 }

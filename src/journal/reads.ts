@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import { printable } from "../base/quote.ts";
 import type { NodeEnd } from "../events/events.ts";
 import type { Absence, DeedRecord, Known, RunRecord } from "../rotation/records.ts";
 import type { Tables } from "./schema.ts";
@@ -119,8 +120,8 @@ const absenceOf = (row: Tables["absences"]): Absence => ({
   node: row.node,
   kind: row.kind,
   run: row.run,
-  by: row.by,
-  reason: row.reason ?? undefined,
+  by: printable(row.by),
+  reason: lineOf(row.reason),
   since: new Date(row.since),
   until: dateOf(row.until),
   found: readFound(row.found),
@@ -130,8 +131,8 @@ const runOf = (row: Tables["runs"]): RunRecord => ({
   run: row.id,
   command: readCommand(row.command),
   fleet: row.fleet,
-  by: row.by,
-  reason: row.reason ?? undefined,
+  by: printable(row.by),
+  reason: lineOf(row.reason),
   set: readSet(row.set),
   nodes: readNodes(row.nodes),
   args: readArgs(row.args),
@@ -146,10 +147,13 @@ const deedOf = ({ at, deed, fleet, run, by, reason, what }: Tables["deeds"]): De
   deed: readDeed(deed),
   fleet: fleet ?? undefined,
   run: run ?? undefined,
-  by,
-  reason: reason ?? undefined,
+  by: printable(by),
+  reason: lineOf(reason),
   what: what ?? undefined,
 });
+
+/** Shown on terminals: it may have been written by anything that can write there. */
+const lineOf = (text: string | null): string | undefined => (text === null ? undefined : printable(text));
 
 const stepOf = ({ node, step, started, ended, outcome, why }: Tables["steps"]) => ({
   node,

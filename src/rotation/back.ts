@@ -26,7 +26,8 @@ export async function putBack(trip: Trip, world: World): Promise<void> {
   if (isHeld(trip)) return;
   const gone = goneOf(trip);
   if (gone.length === 0 || !trip.absence) return world.journal.putBack(world.fleet, trip.node.name);
-  await world.journal.takenOut(world.fleet, { ...trip.absence, found: gone });
+  // Whoever held it says that it comes back: what is left of its absence is no hold any more.
+  await world.journal.takenOut(world.fleet, { ...trip.absence, kind: "run", until: undefined, found: gone });
   const where = gone.map(sayPlace).join(", ");
   const text = `${where}: not asked any more, and as run ${trip.absence.run} left it, or as it has it itself`;
   world.emit({ type: "notice", node: trip.node.name, text });

@@ -27,6 +27,8 @@ export interface PlanOptions {
   maxFailures?: number | undefined;
   /** Past the capacity guard. */
   force: boolean;
+  /** Of a run that goes on: what it was given stays. */
+  goesOn?: boolean | undefined;
   /** Balancers that a person said to go on without, where they don't answer. */
   tolerated?: ReadonlySet<string> | undefined;
   /** Steps of a node that an earlier try has done for good. */
@@ -114,7 +116,8 @@ export function makePlan(
   if (lacking.length > 0 && !isUnread) {
     const problem = `too few would serve:\n${lacking.map((lack) => `  ${lack}`).join("\n")}`;
     const lower = options.errand.upgrade ? "lower --min-serving, " : "";
-    const next = `bring servers back first (rota status), ${lower}or --force past this guard`;
+    const past = options.goesOn ? "then the same again" : `${lower}or --force past this guard`;
+    const next = `bring servers back first (rota status), ${past}`;
     plan.refusals.push(new RotaError("CAPACITY", { problem, next }));
   }
   return plan;

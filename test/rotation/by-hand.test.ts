@@ -87,7 +87,7 @@ test.concurrent(
     site.balancer("lb2").reload();
     const { out } = await site.rota("status");
     expect(out.split("\n")[0]).toMatch(
-      /^! web1 should be out and is IN ROTATION: rota drain web1, or rota ready/,
+      /^! web1 should be out and is IN ROTATION: rota drain web1 -i \S+, or rota ready/,
     );
   },
 );

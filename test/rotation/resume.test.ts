@@ -81,7 +81,9 @@ test("an aborted run leaves in what is proven, and holds what it took out", asyn
   expect((await deploy(site)).code).toBe(1);
   const { code, out, err } = await site.rota("abort", "--reason", "bad release");
   expect(code, err).toBe(0);
-  expect(out).toMatch(/^run \w+ is aborted; held: web2 \(rota ready brings a node back, proven\)$/);
+  expect(out).toMatch(
+    /^run \w+ is aborted; held: web2 \(rota ready NODE -i \S+ brings a node back, proven\)$/,
+  );
   expect(site.stateOf("web1")).toBe("ready");
   expect(site.stateOf("web2")).toBe("maint");
   expect((await site.rota("status")).out).toMatch(/web2 .*held by \S+ for \S+: bad release/);
@@ -119,7 +121,7 @@ test("a paused run finishes the node in hand, starts no other, and goes on when 
   const running = deploy(site);
   await vi.waitUntil(() => said.length > 0 && site.stateOf("web1") === "ready", { timeout: 30_000 });
   await vi.waitUntil(async () => (await site.rota("runs")).out.includes("unfinished"), { timeout: 30_000 });
-  expect(said[0]).toMatch(/^run \w+ starts no other node until: rota resume \w+$/);
+  expect(said[0]).toMatch(/^run \w+ starts no other node until: rota resume \w+ -i \S+$/);
   expect(site.told("web2")).toEqual([]);
   expect((await site.rota("resume")).out).toMatch(/^run \w+ goes on where it runs$/);
   const { code, events, err } = await running;
