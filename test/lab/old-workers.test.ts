@@ -19,10 +19,12 @@ test.for([undefined, "ssh"] as const)(
       `a request that a reload left with the old worker is waited for${through ? ", through SSH" : ""}`,
     );
     await using lab = await startLab({ ...oneNode, ...(through ? { through } : {}) });
-    const inventory = await lab.inventory(alone);
-    const request = longRequest(lab, 6_000);
-    await untilSessions(lab, "1");
+    // So that the request begins when rota does: how long that takes to start is not what is tested.
+    const inventory = await lab.inventory({ ...alone, prepare: "sleep 1" });
     const rota = deploy(lab, inventory);
+    await untilSaid(rota, '"step":"prepare"');
+    const request = longRequest(lab, 7_000);
+    await untilSessions(lab, "1");
     await untilSaid(rota, "1 session left (lb1: 1)");
     await renumber(lab);
     await lab.balancer("lb1").reload();
@@ -44,7 +46,7 @@ test("a reload just before is noticed too, and without the master's socket it is
     await lab.inventory(alone),
     await lab.inventory(alone, { balancers: { lb1: `unix:${lab.balancer("lb1").adminSocket}` } }),
   ];
-  const first = longRequest(lab, 4_000);
+  const first = longRequest(lab, 7_000);
   await untilSessions(lab, "1");
   await lab.balancer("lb1").reload();
   const waited = await deploy(lab, seeing).ended;
