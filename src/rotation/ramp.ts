@@ -35,16 +35,13 @@ export async function inSteps(
     return enter();
   }
   await record(trip, world, wanted);
-  const steps = stepsOf(ramp, wanted);
-  const [first] = steps;
+  const [first] = stepsOf(ramp, wanted);
   const fixed = first ? await tell(trip, world, first.places) : [];
   sayWithout(trip, world, wanted, fixed);
   await enter();
   try {
-    for (const step of steps) {
-      const places = step.places.filter((place) => !isIn(fixed, place));
-      if (places.length > 0) await stand({ ...step, places }, ramp.every, trip, world);
-    }
+    const climbing = wanted.filter((place) => !isIn(fixed, place));
+    for (const step of stepsOf(ramp, climbing)) await stand(step, ramp.every, trip, world);
   } catch (thrown) {
     const stopped = thrown instanceof RotaError && thrown.code === "INTERRUPTED" && world.now.aborted;
     if (stopped) return wholeWeight(trip, world);
