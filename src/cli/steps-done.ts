@@ -86,7 +86,7 @@ async function isDone(
   throw new RotaError("COMMAND_UNKNOWN", {
     problem: `${node.name} does not say whether its upgrade is done (upgrade.done_if): ${outcome.why}`,
     left: untouched,
-    next: "the same again",
+    next: `the same again, or with --skip ${node.name}`,
   });
 }
 
