@@ -40,11 +40,9 @@ export const backOf = ({ trips }: WholeRun, left: string[]): Set<string> =>
  * asked for another try.
  */
 export function doneSteps(run: WholeRun, node: string, failed: boolean): Set<StepName> {
-  const lasting: StepName[] = isBack(run, node)
-    ? ["prepare", "ready"]
-    : failed
-      ? ["prepare", "upgrade"]
-      : ["prepare", "upgrade", "restart"];
+  const lasting: StepName[] = ["prepare", "upgrade"];
+  if (!failed) lasting.push("restart");
+  if (isBack(run, node)) lasting.push("ready");
   const done = run.steps.filter((step) => step.node === node && step.ok === true).map(({ step }) => step);
   return new Set(lasting.filter((step) => done.includes(step)));
 }

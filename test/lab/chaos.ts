@@ -99,7 +99,11 @@ async function chaosOn(
   postgres: LabPostgres,
   load: Load,
 ): Promise<Omit<Chaos, keyof AsyncDisposable>> {
-  const inventory = await lab.inventory({ prepare: "true", upgrade });
+  const inventory = await lab.inventory({
+    prepare: "true",
+    upgrade,
+    rollout: { soak: "500ms", inconclusive: "go-on" },
+  });
   const journals = { sqlite: journalOf(lab), postgres: await postgres.freshDatabase() };
   let release = 1;
   let killed = 0;

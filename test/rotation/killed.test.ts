@@ -61,7 +61,7 @@ test.concurrent(
     await journal.nodeEnded(run, "web2", "back"); // as the program does next, and says nothing until the run's end
     const status = await site.rota("status");
     expect(status.out).toMatch(
-      new RegExp(`run ${run} \\(deploy, by .+\\) is not finished: 2 done: rota resume ${run}, or`),
+      new RegExp(`run ${run} \\(deploy, by .+\\) is not finished: 2 done: rota resume ${run} -i .+, or`),
     );
     const told = ["web1", "web2"].map((node) => site.told(node));
     const { code, out, err } = await site.rota("resume");
@@ -158,7 +158,9 @@ test.concurrent(
 const script = 'echo "$RELEASE" >> upgrades; echo upgrading; sleep 0.2';
 
 const upgradedSite = (pool: Overrides = {}): Promise<FakeSite> =>
-  fakeSite({ pool: { prepare: "true", upgrade: script, ...pool } });
+  fakeSite({
+    pool: { prepare: "true", upgrade: script, rollout: { soak: "300ms", inconclusive: "go-on" }, ...pool },
+  });
 
 /** Runs the program until it is killed. Returns the id of its run. */
 const killedAt = (

@@ -123,16 +123,44 @@ async function statsPage(answer: () => { status: number; body: string }) {
   };
 }
 
-const header =
-  "# pxname,svname,qcur,scur,stot,econ,wretr,wredis,status,act,bck,tracked,type,check_status,last_chk,check_rise,check_fall,check_health,uweight,addr,agent_status,";
+/** A real page has more. */
+const columns =
+  "pxname svname qcur scur stot econ wretr wredis cli_abrt srv_abrt hrsp_1xx hrsp_2xx hrsp_3xx hrsp_4xx hrsp_5xx hrsp_other rtime chkfail chkdown status act bck tracked type check_status last_chk check_rise check_fall check_health uweight addr agent_status".split(
+    " ",
+  );
+
+const row = (fields: Record<string, string | number>): string =>
+  columns.map((column) => `${fields[column] ?? ""},`).join("");
+
+const counts = { qcur: 0, scur: 0, stot: 7, econ: 0, wretr: 0, wredis: 0, hrsp_5xx: 0 };
+const check = {
+  check_status: "L7OK",
+  last_chk: '"said ""yes"", ok"',
+  check_rise: 2,
+  check_fall: 2,
+  check_health: 3,
+};
+const server = (svname: string, status: string): string =>
+  row({ pxname: "app", svname, ...counts, ...check, status, act: 1, bck: 0, type: 2, uweight: 1 });
+
+const up = (...statuses: string[]): number => statuses.filter((status) => status.startsWith("UP")).length;
 
 const csv = (web1: string, web2 = "UP"): string =>
   [
-    header,
-    "http,FRONTEND,,0,5,,,,OPEN,,,,0,,,,,,,,,",
-    `app,web1,0,0,7,0,0,0,${web1},1,0,,2,L7OK,"said ""yes"", ok",2,2,3,1,10.0.0.1:80,,`,
-    `app,web2,0,0,7,0,0,0,${web2},1,0,,2,L7OK,,2,2,3,1,,,`,
-    `app,BACKEND,0,0,14,0,0,0,UP,${[web1, web2].filter((s) => s.startsWith("UP")).length},0,,1,,,,,,2,,,`,
+    `# ${columns.map((column) => `${column},`).join("")}`,
+    row({ pxname: "http", svname: "FRONTEND", scur: 0, stot: 5, status: "OPEN", type: 0 }),
+    server("web1", web1),
+    server("web2", web2),
+    row({
+      pxname: "app",
+      svname: "BACKEND",
+      ...counts,
+      status: "UP",
+      type: 1,
+      uweight: 2,
+      bck: 0,
+      act: up(web1, web2),
+    }),
     "",
   ].join("\n");
 
