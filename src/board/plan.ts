@@ -1,8 +1,8 @@
 /** A plan as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
-import type { Batch, Capacity } from "../rotation/batches.ts";
+import type { Batch, Capacity } from "../rotation/plan/batches.ts";
 import type { Pool } from "../inventory/fleet.ts";
-import { type Plan, type PoolPlan, tripsOf } from "../rotation/plan.ts";
+import { type Plan, type PoolPlan, tripsOf } from "../rotation/plan/plan.ts";
 import { type Trip, nameOf } from "../rotation/world.ts";
 import { columns, count } from "./width.ts";
 

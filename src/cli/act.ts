@@ -10,7 +10,7 @@ import { statusPages } from "../health/pages.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import type { Lease } from "../journal/keep.ts";
 import { type GoOn, failureOf, interruptionOf, isUntouched, sayLeft } from "../rotation/ending.ts";
-import { type Plan, tripsOf } from "../rotation/plan.ts";
+import { type Plan, tripsOf } from "../rotation/plan/plan.ts";
 import type { Hosts } from "../rotation/ports.ts";
 import type { Absence, Known, RunStart } from "../rotation/records.ts";
 import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";

@@ -4,7 +4,7 @@ import type { CommandName, StepName } from "../events/events.ts";
 import type { Fleet } from "../inventory/fleet.ts";
 import { openJournal } from "../journal/open.ts";
 import { sshHosts } from "../remote/hosts.ts";
-import { type Plan, type PlanOptions, tripsOf } from "../rotation/plan.ts";
+import { type Plan, type PlanOptions, tripsOf } from "../rotation/plan/plan.ts";
 import type { Deed, Known } from "../rotation/records.ts";
 import type { Travel } from "../rotation/rollout.ts";
 import { nameOf } from "../rotation/world.ts";

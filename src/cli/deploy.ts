@@ -1,5 +1,5 @@
 import { rotateNode } from "../rotation/node.ts";
-import type { PlanOptions } from "../rotation/plan.ts";
+import type { PlanOptions } from "../rotation/plan/plan.ts";
 import { type ChangeArgs, change } from "./change.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";

@@ -1,7 +1,7 @@
 import { RotaError } from "../base/errors.ts";
 import { drainNode } from "../rotation/node.ts";
-import { partToDrain } from "../rotation/participation.ts";
-import type { PlanOptions } from "../rotation/plan.ts";
+import { partToDrain } from "../rotation/plan/participation.ts";
+import type { PlanOptions } from "../rotation/plan/plan.ts";
 import type { Known } from "../rotation/records.ts";
 import { type ChangeArgs, change } from "./change.ts";
 import type { ExitCode } from "./exit.ts";

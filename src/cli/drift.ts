@@ -4,8 +4,8 @@ import { isIP } from "node:net";
 import type { Fleet, Pool } from "../inventory/fleet.ts";
 import { nearest } from "../inventory/near.ts";
 import { placeholdersIn } from "../inventory/placeholders.ts";
-import { driftOf } from "../rotation/drift.ts";
-import { type Plan, entriesOfNode } from "../rotation/plan.ts";
+import { driftOf } from "../rotation/plan/drift.ts";
+import { type Plan, entriesOfNode } from "../rotation/plan/plan.ts";
 import type { Survey } from "../rotation/ports.ts";
 import type { Site } from "./site.ts";
 

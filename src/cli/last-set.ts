@@ -1,4 +1,4 @@
-import type { PlanOptions } from "../rotation/plan.ts";
+import type { PlanOptions } from "../rotation/plan/plan.ts";
 import type { Known } from "../rotation/records.ts";
 import type { Io } from "./io.ts";
 import type { Site } from "./site.ts";

@@ -1,6 +1,6 @@
 import PQueue from "p-queue";
 import { RotaError } from "../base/errors.ts";
-import { type Plan, tripsOf } from "../rotation/plan.ts";
+import { type Plan, tripsOf } from "../rotation/plan/plan.ts";
 import type { Hosts } from "../rotation/ports.ts";
 
 /** Key exchanges cost both sides some milliseconds of CPU each. */

@@ -1,4 +1,4 @@
-import type { Plan } from "../rotation/plan.ts";
+import type { Plan } from "../rotation/plan/plan.ts";
 import { nameOf } from "../rotation/world.ts";
 
 /** A plan for scripts. */

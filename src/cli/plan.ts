@@ -1,6 +1,6 @@
 import { planLines } from "../board/plan.ts";
 import { readJournal } from "../journal/open.ts";
-import { makePlan } from "../rotation/plan.ts";
+import { makePlan } from "../rotation/plan/plan.ts";
 import { warn } from "./drift.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";

@@ -2,7 +2,7 @@
 import { planLines } from "../board/plan.ts";
 import type { StepName } from "../events/events.ts";
 import type { OpenJournal } from "../journal/journal.ts";
-import { type Plan, makePlan, tripsOf } from "../rotation/plan.ts";
+import { type Plan, makePlan, tripsOf } from "../rotation/plan/plan.ts";
 import type { Hosts } from "../rotation/ports.ts";
 import type { RunRecord } from "../rotation/records.ts";
 import type { Trip } from "../rotation/world.ts";

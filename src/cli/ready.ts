@@ -1,6 +1,6 @@
 import type { Node } from "../inventory/fleet.ts";
 import { readyNode } from "../rotation/node.ts";
-import { partToReady } from "../rotation/participation.ts";
+import { partToReady } from "../rotation/plan/participation.ts";
 import { type ChangeArgs, change } from "./change.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";

@@ -1,5 +1,5 @@
 import { RotaError, messageOf } from "../base/errors.ts";
-import type { Plan } from "../rotation/plan.ts";
+import type { Plan } from "../rotation/plan/plan.ts";
 
 export const untouched = "nothing was touched";
 

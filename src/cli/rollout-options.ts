@@ -1,6 +1,6 @@
 import { selectNodes } from "../inventory/select.ts";
-import { partOf } from "../rotation/participation.ts";
-import type { PlanOptions } from "../rotation/plan.ts";
+import { partOf } from "../rotation/plan/participation.ts";
+import type { PlanOptions } from "../rotation/plan/plan.ts";
 import type { Site } from "./site.ts";
 import { readCount, readShare, readShares } from "./words.ts";
 

@@ -1,5 +1,5 @@
 import { rotateNode } from "../rotation/node.ts";
-import { partOf } from "../rotation/participation.ts";
+import { partOf } from "../rotation/plan/participation.ts";
 import { type ChangeArgs, change } from "./change.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";

@@ -1,12 +1,12 @@
 import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { Share } from "../inventory/fleet.ts";
-import { type Knowing, lackOf, leavingOf, sayBackend } from "./capacity.ts";
+import { type Knowing, lackOf, leavingOf, sayBackend } from "./plan/capacity.ts";
 import { currentProcess } from "./process.ts";
 import type { Backend, Entry } from "./ports.ts";
 import type { Found } from "./records.ts";
-import { countBefore } from "./soak.ts";
-import { stillGone } from "./tolerance.ts";
+import { countBefore } from "./soak/soak.ts";
+import { stillGone } from "./plan/tolerance.ts";
 import { untilAnswered } from "./unanswered.ts";
 import type { Way } from "./ways.ts";
 import { type Trip, type World, isHeld } from "./world.ts";

@@ -1,6 +1,6 @@
 import { restart, upgrade } from "./host.ts";
 import { leave, survey } from "./leave.ts";
-import { soak } from "./soak.ts";
+import { soak } from "./soak/soak.ts";
 import { wayOf } from "./ways.ts";
 import { type Trip, type World, step } from "./world.ts";
 

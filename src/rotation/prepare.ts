@@ -1,7 +1,7 @@
 import PQueue from "p-queue";
 import { afterFailure } from "./failure.ts";
 import { runOnNode } from "./host.ts";
-import { type Plan, tripsOf } from "./plan.ts";
+import { type Plan, tripsOf } from "./plan/plan.ts";
 import { type TripEnd, tellEnd } from "./trip-end.ts";
 import { type Trip, type World, step } from "./world.ts";
 

@@ -1,11 +1,11 @@
 import PQueue from "p-queue";
 import type { Pool } from "../inventory/fleet.ts";
-import type { Batch } from "./batches.ts";
+import type { Batch } from "./plan/batches.ts";
 import { afterFailure, endOf as tripEndOf } from "./failure.ts";
 import { rotateNode } from "./node.ts";
-import { type Plan, type PoolPlan, tripsOf } from "./plan.ts";
+import { type Plan, type PoolPlan, tripsOf } from "./plan/plan.ts";
 import { prepareNodes } from "./prepare.ts";
-import { companyOf } from "./soak.ts";
+import { companyOf } from "./soak/soak.ts";
 import { type TripEnd, isOfSoak, tellEnd } from "./trip-end.ts";
 import { wayOf } from "./ways.ts";
 import { type Trip, type World, nameOf } from "./world.ts";

@@ -6,7 +6,7 @@ import type { Emit, StepName } from "../events/events.ts";
 import type { Node, Pool } from "../inventory/fleet.ts";
 import type { Balancers, Entry, Health, Hosts, Place, Tally } from "./ports.ts";
 import type { Absence, Found, Journal } from "./records.ts";
-import type { Company } from "./soak.ts";
+import type { Company } from "./soak/soak.ts";
 
 /** What a run acts on and answers to. */
 export interface World {

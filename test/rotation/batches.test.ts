@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { Rollout } from "../../src/inventory/fleet.ts";
-import { sizeAfter } from "../../src/rotation/sizes.ts";
+import { sizeAfter } from "../../src/rotation/plan/sizes.ts";
 import { type FakeSite, type Said, fakeSite } from "../fakes/site.ts";
 
 vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import { type Fleet, type Node, type Pool, type Share, shareOf } from "../../src/inventory/fleet.ts";
-import { partOf, partToDrain } from "../../src/rotation/participation.ts";
-import { type Plan, type PlanOptions, makePlan, tripsOf } from "../../src/rotation/plan.ts";
+import { partOf, partToDrain } from "../../src/rotation/plan/participation.ts";
+import { type Plan, type PlanOptions, makePlan, tripsOf } from "../../src/rotation/plan/plan.ts";
 import type { Backend, Entry, Survey } from "../../src/rotation/ports.ts";
 import type { Absence } from "../../src/rotation/records.ts";
 import { nameOf } from "../../src/rotation/world.ts";

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import type { Drift } from "../../src/rotation/drift.ts";
+import type { Drift } from "../../src/rotation/plan/drift.ts";
 import type { FakeServer } from "../fakes/haproxy.ts";
 import { type FakeSite, fakeSite } from "../fakes/site.ts";
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { chanceOf } from "../../src/rotation/fisher.ts";
+import { chanceOf } from "../../src/rotation/soak/fisher.ts";
 import type { Tally } from "../../src/rotation/ports.ts";
-import { type Traffic, judge, trafficOf } from "../../src/rotation/soak-judge.ts";
-import { type Watched, answerMsAt, counted, trafficAt } from "../../src/rotation/soak-watch.ts";
+import { type Traffic, judge, trafficOf } from "../../src/rotation/soak/judge.ts";
+import { type Watched, answerMsAt, counted, trafficAt } from "../../src/rotation/soak/watch.ts";
 
 const traffic = (requests: number, failed: number, more: Partial<Traffic> = {}): Traffic => ({
   requests,

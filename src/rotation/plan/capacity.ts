@@ -1,8 +1,8 @@
 /** What a backend can spare, and whose lack it is where it can't. Pure. */
-import { type Share, shareOf } from "../inventory/fleet.ts";
-import { samePlace } from "./place.ts";
-import type { Absent, Backend, Entry } from "./ports.ts";
-import type { Absence } from "./records.ts";
+import { type Share, shareOf } from "../../inventory/fleet.ts";
+import { samePlace } from "../place.ts";
+import type { Absent, Backend, Entry } from "../ports.ts";
+import type { Absence } from "../records.ts";
 
 /** What leaves a backend together. */
 export interface Leaving {

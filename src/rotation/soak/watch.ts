@@ -1,7 +1,7 @@
 /** What is counted at some places from one look to the next. Pure. */
-import { samePlace } from "./place.ts";
-import type { Counts, Place, Tally } from "./ports.ts";
-import { type Traffic, sameWorker, sumOf, trafficOf } from "./soak-judge.ts";
+import { samePlace } from "../place.ts";
+import type { Counts, Place, Tally } from "../ports.ts";
+import { type Traffic, sameWorker, sumOf, trafficOf } from "./judge.ts";
 
 export interface Watched {
   /** As last seen. */

@@ -1,11 +1,11 @@
 /** Which nodes leave together, and who serves meanwhile. Pure. */
-import type { Pool } from "../inventory/fleet.ts";
+import type { Pool } from "../../inventory/fleet.ts";
 import { type Knowing, lackOf, leastOf, leavingOf, sayBackend } from "./capacity.ts";
-import { samePlace } from "./place.ts";
+import { samePlace } from "../place.ts";
 import type { PlanOptions } from "./plan.ts";
-import type { Backend, Entry } from "./ports.ts";
+import type { Backend, Entry } from "../ports.ts";
 import { canaryOf, sizeAfter } from "./sizes.ts";
-import type { Trip } from "./world.ts";
+import type { Trip } from "../world.ts";
 
 export interface Batch {
   trips: Trip[];

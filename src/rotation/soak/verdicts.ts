@@ -1,10 +1,10 @@
 /** What was counted for a batch and its neighbours → a verdict on each node. Pure. */
-import { sayDuration } from "../base/duration.ts";
-import { samePlace, sayPlace } from "./place.ts";
+import { sayDuration } from "../../base/duration.ts";
+import { samePlace, sayPlace } from "../place.ts";
 import type { Company } from "./soak.ts";
-import { type Control, type Verdict, controlOf, judge, sameWorker, sumOf, trafficOf } from "./soak-judge.ts";
-import { type Watched, answerMsAt, placesIn, trafficAt } from "./soak-watch.ts";
-import type { Trip } from "./world.ts";
+import { type Control, type Verdict, controlOf, judge, sameWorker, sumOf, trafficOf } from "./judge.ts";
+import { type Watched, answerMsAt, placesIn, trafficAt } from "./watch.ts";
+import type { Trip } from "../world.ts";
 
 export const serves = ({ latest }: Watched): boolean => /^(UP|no check)/.test(latest.status);
 

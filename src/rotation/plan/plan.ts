@@ -1,19 +1,19 @@
 /** What a run will do, before anything is touched: who, in which order, and who serves meanwhile. Pure. */
-import { RotaError } from "../base/errors.ts";
-import type { StepName } from "../events/events.ts";
-import { redactor } from "../base/redact.ts";
-import type { Fleet, Node, Pool, Share } from "../inventory/fleet.ts";
+import { RotaError } from "../../base/errors.ts";
+import type { StepName } from "../../events/events.ts";
+import { redactor } from "../../base/redact.ts";
+import type { Fleet, Node, Pool, Share } from "../../inventory/fleet.ts";
 import { type Batches, backendsByName, inBatches } from "./batches.ts";
 import type { Drift } from "./drift.ts";
 import { followersOf } from "./followers.ts";
-import { asFound } from "./leave.ts";
+import { asFound } from "../leave.ts";
 import type { Part, TakesPart } from "./participation.ts";
-import { sayPlace } from "./place.ts";
-import type { Entry, Place, Survey } from "./ports.ts";
-import type { Absence } from "./records.ts";
-import type { Neighbour } from "./soak.ts";
+import { sayPlace } from "../place.ts";
+import type { Entry, Place, Survey } from "../ports.ts";
+import type { Absence } from "../records.ts";
+import type { Neighbour } from "../soak/soak.ts";
 import { goneAt, noneLeft, sayTolerated, unreadErrors, without } from "./tolerance.ts";
-import type { Trip } from "./world.ts";
+import type { Trip } from "../world.ts";
 
 export interface PlanOptions {
   /** Nodes that the words of the command line chose, in the order of the file. */

@@ -1,5 +1,5 @@
 /** How many nodes leave together, as a rollout goes on. Pure. */
-import { type Rollout, type Share, shareOf } from "../inventory/fleet.ts";
+import { type Rollout, type Share, shareOf } from "../../inventory/fleet.ts";
 
 /** Nodes that go first, alone. */
 export const canaryOf = ({ canary }: Rollout, nodes: number): number =>

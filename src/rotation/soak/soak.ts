@@ -1,11 +1,11 @@
 /** A batch that is back is watched under traffic: does it serve worse than its neighbours over the same seconds? */
-import { RotaError } from "../base/errors.ts";
-import { notYet, poll, yes } from "../base/poll.ts";
-import type { Place, Tally } from "./ports.ts";
-import type { Verdict } from "./soak-judge.ts";
-import { cutShort, isTakenOut, saySoFar, serves, verdictsOn } from "./soak-verdicts.ts";
-import { type Watched, counted, placesIn } from "./soak-watch.ts";
-import { type Trip, type World, isHeld, nameOf } from "./world.ts";
+import { RotaError } from "../../base/errors.ts";
+import { notYet, poll, yes } from "../../base/poll.ts";
+import type { Place, Tally } from "../ports.ts";
+import type { Verdict } from "./judge.ts";
+import { cutShort, isTakenOut, saySoFar, serves, verdictsOn } from "./verdicts.ts";
+import { type Watched, counted, placesIn } from "./watch.ts";
+import { type Trip, type World, isHeld, nameOf } from "../world.ts";
 
 /** A node that this run has not worked on. */
 export interface Neighbour {

@@ -1,9 +1,9 @@
 /** Who takes part in a run, and why a node is left alone. Pure. */
-import { asFound } from "./leave.ts";
-import { samePlace } from "./place.ts";
-import type { Entry } from "./ports.ts";
-import type { Absence, Found } from "./records.ts";
-import type { Standing } from "./world.ts";
+import { asFound } from "../leave.ts";
+import { samePlace } from "../place.ts";
+import type { Entry } from "../ports.ts";
+import type { Absence, Found } from "../records.ts";
+import type { Standing } from "../world.ts";
 
 export interface Choice {
   /** A person wrote this node's name on the command line. */

@@ -1,6 +1,6 @@
 /** Whether a node that is back serves worse than it should, and how that is said. Pure. */
 import { chanceOf } from "./fisher.ts";
-import type { Counts, Tally } from "./ports.ts";
+import type { Counts, Tally } from "../ports.ts";
 
 /** What became of the requests of one group. */
 export interface Traffic {

@@ -1,7 +1,7 @@
 /** Balancers that are gone, and that a person said to go on without. */
-import { RotaError } from "../base/errors.ts";
-import type { Fleet, Pool } from "../inventory/fleet.ts";
-import type { Balancers, Survey } from "./ports.ts";
+import { RotaError } from "../../base/errors.ts";
+import type { Fleet, Pool } from "../../inventory/fleet.ts";
+import type { Balancers, Survey } from "../ports.ts";
 
 /** Only one that does not answer at all can be done without: one that answers sends requests. */
 export const goneAt = ({ unread }: Survey, tolerated: ReadonlySet<string>): Set<string> =>

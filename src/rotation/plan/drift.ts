@@ -1,8 +1,8 @@
 /** Where the inventory and the balancers differ, or the balancers among themselves. Pure; nothing here refuses. */
-import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
+import type { Fleet, Node, Pool } from "../../inventory/fleet.ts";
 import { sayBackend } from "./capacity.ts";
-import { samePlace } from "./place.ts";
-import type { Entry, Survey } from "./ports.ts";
+import { samePlace } from "../place.ts";
+import type { Entry, Survey } from "../ports.ts";
 
 const driftKinds = [
   "elsewhere",

@@ -1,5 +1,5 @@
-import { samePlace } from "./place.ts";
-import type { Entry } from "./ports.ts";
+import { samePlace } from "../place.ts";
+import type { Entry } from "../ports.ts";
 
 /** Servers that track these, or one that does (HAProxy allows chains): they leave and come back with them. */
 export function followersOf(entries: Entry[], all: Entry[]): Entry[] {
