@@ -40,7 +40,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   const { afterThisNode } = stop;
   await confirm({ yes: args.yes === true, force: false, name: asked.run, stop: afterThisNode }, io);
 
-  const wanted = { fleet: fleet.name, by, command: "abort", reason, wait };
+  const wanted = { fleet: fleet.name, by, command: "abort", reason, wait, inventory: args.inventory };
   await using lease = await takeLease(journal, wanted, stop, io);
   const run = await findOpenRun(journal, fleet.name, asked.run);
   const out = await outOf(run, journal);

@@ -114,6 +114,7 @@ const claimOf = ({ command, site, args }: Work, { env }: Io): Wanted => ({
   command,
   reason: reasonOf(args.reason, site.fleet, env),
   wait: readDuration("--wait", args.wait) ?? 0,
+  inventory: args.inventory,
 });
 
 function connectLimits({ fleet }: Site): (node: { name: string }) => number {

@@ -10,17 +10,20 @@ import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
 import type { Stop } from "./signals.ts";
+import { inventoryWords } from "./words.ts";
 
 /** A claim of this process. */
 export interface Wanted extends Omit<Claim, keyof ProcessId> {
   /** Milliseconds that a person is ready to wait for it. */
   wait: number;
+  /** As it was named on the command line, for what to type next. */
+  inventory: string | undefined;
 }
 
 /** @throws RotaError LEASE_HELD that names the holder */
 export async function takeLease(
   journal: OpenJournal,
-  { wait, ...wanted }: Wanted,
+  { wait, inventory, ...wanted }: Wanted,
   { afterThisNode: signal }: Stop,
   io: Io,
 ): Promise<Lease> {
@@ -40,17 +43,18 @@ export async function takeLease(
     },
     onSaw: (saw) => wait > 0 && io.err(`waiting for the lease of ${claim.fleet}: ${saw}`),
   }).catch((thrown: unknown) => {
-    if (holder && thrown instanceof RotaError && thrown.code === "WAIT_LIMIT") throw held(holder, thrown);
+    if (holder && thrown instanceof RotaError && thrown.code === "WAIT_LIMIT")
+      throw held(holder, inventory, thrown);
     throw thrown;
   });
   return keepLease(journal, claim.fleet, epoch, systemClock);
 }
 
-const held = (holder: Holder, cause: unknown): RotaError =>
+const held = (holder: Holder, inventory: string | undefined, cause: unknown): RotaError =>
   new RotaError("LEASE_HELD", {
     problem: `somebody changes ${holder.fleet} now: ${sayHolder(holder, new Date())}`,
     left: untouched,
-    next: "the same with --wait 10m; or rota unlock, if its holder is gone for good",
+    next: `the same with --wait 10m; or rota unlock${inventoryWords(inventory)}, if its holder is gone for good`,
     cause,
   });
 

@@ -130,7 +130,8 @@ async function close(
 ): Promise<ExitCode> {
   using stop = stopOnSignals();
   const wait = readDuration("--wait", args.wait) ?? 0;
-  const wanted = { fleet: run.fleet, by: did.by, command: "resume", reason: did.reason, wait };
+  const { inventory } = args;
+  const wanted = { fleet: run.fleet, by: did.by, command: "resume", reason: did.reason, wait, inventory };
   await using lease = await takeLease(journal, wanted, stop, io);
   const now = await journal.run(run.run);
   if (!now || traceOf(now) !== traceOf(run)) throw wentOn(run.run);
