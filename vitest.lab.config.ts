@@ -1,12 +1,29 @@
 import { defineConfig } from "vitest/config";
 
-/** The tests on real programs. They take minutes, and one at a time is enough for a small machine. */
+const common = {
+  // A machine that stalls for some seconds is not what is tested; what is broken fails twice, and it is reported.
+  retry: 1,
+  testTimeout: 120_000,
+};
+
+/** What is measured, or races for a millisecond, has the machine for itself. */
+const alone = ["cost", "race", "startup"].map((name) => `test/lab/${name}.test.ts`);
+
+/** The tests on real programs. They take minutes, most of them in waiting: two at a time are enough for two cores. */
 export default defineConfig({
   test: {
-    include: ["test/lab/**/*.test.ts"],
-    fileParallelism: false,
-    // A machine that stalls for some seconds is not what is tested; what is broken fails twice, and it is reported.
-    retry: 1,
-    testTimeout: 120_000,
+    projects: [
+      { test: { ...common, name: "alone", include: alone, maxWorkers: 1, sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          ...common,
+          name: "lab",
+          include: ["test/lab/**/*.test.ts"],
+          exclude: alone,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
