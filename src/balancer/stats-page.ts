@@ -1,7 +1,7 @@
 /** One balancer that is only read, at its statistics page (`stats uri`, Configuration Manual §4.2). */
 import { RotaError } from "../base/errors.ts";
 import type { Balancer } from "../inventory/fleet.ts";
-import { createStatusClient } from "../health/status.ts";
+import type { StatusClient } from "../health/status.ts";
 import type { Activity, Entry, Place, Tally } from "../rotation/ports.ts";
 import { AnswerError } from "./answers.ts";
 import type { Deadlines } from "./exchange.ts";
@@ -12,16 +12,21 @@ import { type StatsCsv, readStatsCsv } from "./stats-csv.ts";
 /** Characters. 5,000 servers answer with about 1.5 MB. */
 const longest = 64 * 1024 * 1024;
 
+/** The HTTP client is loaded for those who use it. */
+const openClient = async (): Promise<StatusClient> =>
+  (await import("../health/status.ts")).createStatusClient(longest);
+
 /** @param within milliseconds to connect and to answer, together */
 export function statsPageSite(
   { name, socket }: Balancer,
   within: Deadlines = { connect: 2_000, reply: 5_000 },
 ): BalancerSite {
   const url = "url" in socket ? socket.url : "";
-  const client = createStatusClient(longest);
+  let opening: Promise<StatusClient> | undefined;
 
   async function read(): Promise<StatsCsv> {
     const { signal } = new AbortController();
+    const client = await (opening ??= openClient());
     const answer = await client.ask(`${url};csv`, { within: within.connect + within.reply, signal });
     if (answer.kind === "silent") {
       const next = `see that HAProxy runs and that ${url} is its statistics page ("stats uri")`;
