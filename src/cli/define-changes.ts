@@ -79,7 +79,10 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
     .option("--tolerate <balancer>", tolerateHelp, collect, [])
     .option("--wait <duration>", waitHelp)
     .option("--grace <duration>", graceHelp)
-    .option("--for <duration>", "how long it is meant to stay out: 30m, 2h; it never comes back by itself")
+    .option(
+      "--for <duration>",
+      "how long it is meant to stay out, such as 30m; it never comes back by itself",
+    )
     .option("-y, --yes", "don't ask")
     .option("--force", "go past the capacity guard")
     .option("--json", "the events as NDJSON on stdout")

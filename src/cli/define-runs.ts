@@ -12,8 +12,8 @@ import {
 
 export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
   command("resume [run]", "go on with a run: half-done nodes first, then the rest")
-    .option("--retry", "try the nodes that failed again")
-    .option("--skip <node>", "leave this node (or glob, or @pool) out; again for more", collect, [])
+    .option("--retry", "try the nodes that failed again; one that soaked badly is watched again")
+    .option("--skip <node>", "leave this node (or glob, or @pool) as it is; again for more", collect, [])
     .option("--reason <text>", "why, for the journal")
     .option("--tolerate <balancer>", tolerateHelp, collect, [])
     .option("--wait <duration>", waitHelp)
@@ -51,7 +51,7 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
     .action(async (options) => ends(await (await import("./pause.ts")).pause(options, io)));
 
   command("runs", "the history: who did what, when, why, and how it ended")
-    .option("--limit <N>", "so many, the newest first (20)")
+    .option("--limit <N>", "so many, the newest first; 20 without it")
     .option("--json", "as JSON")
     .addHelpText(
       "after",
@@ -77,7 +77,7 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
     );
 
   command("prune", "remove old runs of every fleet from the journal, but for what somebody may still need")
-    .requiredOption("--older-than <duration>", "runs that ended longer ago: 90d")
+    .requiredOption("--older-than <duration>", "runs that ended longer ago than this, such as 90d (needed)")
     .option("--json", "as JSON")
     .addHelpText("after", examples(["rota prune --older-than 90d", "last good deploys and open runs stay"]))
     .action(async (options) => ends(await (await import("./prune.ts")).prune(options, io)));

@@ -24,10 +24,11 @@ export type Ends = (code: ExitCode) => void;
 export const collect = (word: string, before: string[]): string[] => [...before, word];
 
 export const graceHelp =
-  "after a signal: stop at the next safe point when this is over, for CI systems that kill soon (8s)";
+  "after a signal: stop at the next safe point once so long is over, such as 8s; for CI systems that kill soon";
 export const tolerateHelp =
   "go on without this balancer, known to be gone, if it does not answer; again for more";
-export const waitHelp = "where somebody else changes the fleet: wait so long for them (10m)";
+export const waitHelp =
+  "where somebody else changes the fleet: wait so long for them, such as 10m, instead of ending at once";
 
 export function examples(...lines: [command: string, what: string][]): string {
   const width = Math.max(...lines.map(([line]) => line.length));

@@ -18,7 +18,9 @@ export async function findOpenRun(known: Known, fleet: string, id: string | unde
   const run = wanted === undefined ? undefined : await known.run(wanted);
   if (!run || run.fleet !== fleet) {
     const which =
-      id === undefined ? `${fleet} has no run yet` : `no run of ${fleet}, or more than one, is ${shown(id)}`;
+      id === undefined
+        ? `${fleet} has no run yet`
+        : `no run of ${fleet} has an id that begins with ${shown(id)}, or several have`;
     throw new RotaError("USAGE", { problem: which, left: untouched, next: "rota runs, which lists them" });
   }
   if (isOpen(run)) return run;

@@ -42,7 +42,14 @@ export async function show({ inventory, run: id, node, json }: ShowArgs, io: Io)
   const fleet = inventory === undefined ? undefined : fleetOf(inventory, io).name;
   const [last] = id === "last" ? ((await journal?.runs(fleet, 1)) ?? []) : [];
   const run = await journal?.run(last?.run ?? id);
-  if (!run) throw unknown(`no run, or more than one, is ${shown(id)}`);
+  if (!run) {
+    const none = id === "last" && !last;
+    throw unknown(
+      none
+        ? `no run${fleet === undefined ? "" : ` of ${fleet}`} is in the journal yet`
+        : `no run has an id that begins with ${shown(id)}, or several have`,
+    );
+  }
   if (node !== undefined && !run.nodes.includes(node))
     throw unknown(`run ${run.run} had no node ${shown(node)}; it had ${run.nodes.join(", ")}`);
   if (json) {

@@ -43,7 +43,11 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
       outputError: (text, write) =>
         write(`rota: ${text.trim().replace(/^error: /, "")}\n  next:  rota --help, or rota COMMAND --help`),
     })
-    .configureHelp({ showGlobalOptions: false })
+    .configureHelp({
+      showGlobalOptions: false,
+      // Without commander's "(default: [])".
+      optionDescription: ({ description }) => description,
+    })
     .showSuggestionAfterError()
     .addHelpText("after", overview);
 

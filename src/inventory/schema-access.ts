@@ -10,6 +10,8 @@ const sockets = [
   "ssh://deploy@lb3.example.net/run/haproxy/admin.sock",
 ];
 
+const masters = ["unix:/run/haproxy-master.sock", "ssh://lb3.example.net/run/haproxy-master.sock"];
+
 const notASocket = (input: unknown): string =>
   `${shown(input)} is not a socket's address; write unix:/run/haproxy/admin.sock, tcp://10.0.0.2:9999 or ssh://lb3.example.net/run/haproxy/admin.sock`;
 
@@ -51,7 +53,7 @@ const jump = z
 const ownJump = z
   .union([jump, z.literal(false)], { error: "write bastion.example.net, or false for no jump host" })
   .optional()
-  .describe("Another host to go through, or false for none.");
+  .describe("A host to go through instead of the one in ssh.jump, [user@]host[:port]; false: none.");
 
 export const balancer = z.union(
   [
@@ -59,9 +61,10 @@ export const balancer = z.union(
     z.strictObject({
       socket: socket.describe("The runtime socket."),
       master: socket
+        .meta({ examples: masters })
         .optional()
         .describe(
-          "The socket of HAProxy's master process (haproxy -W -S …). With it, requests that old workers still have after a reload are waited for.",
+          "The socket of HAProxy's master process (haproxy -W -S …; Debian's service has it). With it, requests that old workers still have after a reload are waited for.",
         ),
       jump: ownJump,
     }),

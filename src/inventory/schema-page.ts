@@ -7,12 +7,14 @@ const act = (what: string) =>
     .union(
       [
         filled,
-        z.strictObject({
-          post: z
-            .string()
-            .regex(/^https?:\/\//, { error: "does not begin with http:// or https://" })
-            .describe("Sent from here, with an empty body. Filled in like check.url."),
-        }),
+        z
+          .strictObject({
+            post: z
+              .string()
+              .regex(/^https?:\/\//, { error: "does not begin with http:// or https://" })
+              .describe("Sent from here, with an empty body. Filled in like check.url."),
+          })
+          .describe("An HTTP call, instead of a command."),
       ],
       { error: "write a command, or { post: http://{host}:8000/_out }" },
     )

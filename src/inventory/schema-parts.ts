@@ -64,7 +64,7 @@ export const shares = (least: number) =>
     error: "write a count or a percent, such as 2 or 25%, or a list such as [1, 25%, 50%]",
   });
 
-const part = filledPercent.refine((text) => !(Number.parseFloat(text) >= 100), {
+const part = filledPercent.refine((text) => Number.parseFloat(text) !== 100, {
   error: "the last step is always the whole weight, and is not written; write a percent below 100",
 });
 

@@ -135,7 +135,7 @@ const ready = z.strictObject({
   ramp: ramp
     .optional()
     .describe(
-      "Once proven, the node comes back with these percents of the weight that it was found with, one step after the other; then with all of it. [25%, 50%]",
+      "Once proven, the node comes back with these percents of the weight that it was found with, one after the other, and then with all of it: [25%, 50%]. For servers whose weight is more than 1.",
     ),
   every: duration.default("10s").describe("How long each step of the ramp lasts."),
 });
@@ -223,11 +223,13 @@ export const inventorySchema = z
       .meta({ minProperties: 1 })
       .optional()
       .describe(
-        "Every HAProxy that serves these pools: its name here, and its runtime socket. Its statistics page will do, or none at all, where every pool has drain.via: status-page.",
+        "Every HAProxy that serves these pools: its name here, and its runtime socket. Where every pool has drain.via: status-page, its statistics page will do (lb2: http://10.0.0.2:8404/stats), or no balancers at all.",
       ),
     ssh: ssh
       .prefault({})
-      .describe("How to log in to the nodes, and to balancers at ssh://; a node may differ."),
+      .describe(
+        "How to log in to the nodes, and to balancers at ssh://; a node may differ. ~/.ssh/config is not read.",
+      ),
     pools: z
       .record(nameKey, pool)
       .refine(filledMap, notEmpty)

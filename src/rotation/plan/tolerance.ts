@@ -52,6 +52,6 @@ export async function stillGone(gone: string[], balancers: Balancers): Promise<v
   const names = back.join(", ");
   throw new RotaError("REFUSED", {
     problem: `${names} answers again, and knows nothing of the nodes that this run has out`,
-    next: `the rest with ${names}: a resume asks it again`,
+    next: `see that ${names} is well; a resume takes it along again`,
   });
 }
