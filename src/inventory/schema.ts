@@ -167,7 +167,9 @@ const rollout = z.strictObject({
   inconclusive: z
     .enum(["stop", "go-on"])
     .default("stop")
-    .describe("When a soak saw too few requests to tell. stop: on a terminal you are asked first."),
+    .describe(
+      "When a soak saw too few requests to tell (fewer than 100 of a node, as a rule). stop: on a terminal you are asked first.",
+    ),
 });
 
 const limits = z.strictObject({
