@@ -10,6 +10,8 @@ import { type Lab, startLab } from "./lab.ts";
 import { type Ended, runRota } from "./rota.ts";
 import { waitFor } from "./wait.ts";
 
+const isFull = process.env["CHAOS"] === "full";
+
 let lab: Lab;
 let tcpPort: number;
 
@@ -218,15 +220,18 @@ test("a WebSocket at a server that tracks the node's, outside of the pool's back
   for (const one of both) one[Symbol.dispose]();
 });
 
-test("requests whose connection is refused and tried again are waited for", async ({ task }) => {
-  const client = startClient({ url: url(), backend: "refused", cookie: "SRV=web1", stubborn: true });
-  const ended = await deploy(["web1"], { within: "30s" }, [...own, "refused"]);
-  await client.stop();
-  reportCase(task, "requests whose connection is refused, and tried again, while the node is drained", {
-    sent: client.sent,
-    lost: client.lost.length,
-  });
-  expect(ended.code, ended.stderr).toBe(0);
-  expect(client.lost).toEqual([]);
-  expect(waits(ended)).toContain("a request that is being tried again");
-});
+test.runIf(isFull)(
+  "requests whose connection is refused and tried again are waited for",
+  async ({ task }) => {
+    const client = startClient({ url: url(), backend: "refused", cookie: "SRV=web1", stubborn: true });
+    const ended = await deploy(["web1"], { within: "30s" }, [...own, "refused"]);
+    await client.stop();
+    reportCase(task, "requests whose connection is refused, and tried again, while the node is drained", {
+      sent: client.sent,
+      lost: client.lost.length,
+    });
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(client.lost).toEqual([]);
+    expect(waits(ended)).toContain("a request that is being tried again");
+  },
+);
