@@ -12,24 +12,28 @@ const deploy = (lab: Lab, inventory: string, release: string, ...words: string[]
 
 const [deploys, howMany] = process.env["CHAOS"] === "full" ? [10, "ten"] : [5, "five"];
 
-test(`${howMany} deploys in a row over four nodes lose no request`, { timeout: 420_000 }, async ({ task }) => {
-  await using lab = await startLab({ bootSeconds: 0.1 });
-  const inventory = await lab.inventory();
-  await using load = await loadOn(lab);
-  for (let release = 2; release <= deploys + 1; release += 1) {
-    const { code, stderr } = await deploy(lab, inventory, `${release}`);
-    expect(code, stderr).toBe(0);
-    expect(await releasesOf(lab)).toEqual(Array(4).fill(`${release}`));
-  }
-  await lab.untilAllInRotation();
-  const report = await load.stop();
-  const { sent, lost, perSecond, p50, p99, max } = report;
-  process.stdout.write(`${howMany} deploys: ${JSON.stringify({ sent, lost, perSecond, p50, p99, max })}\n`);
-  reportCase(task, `${howMany} deploys in a row over four nodes`, report);
-  expect(report).toMatchObject({ lost: 0, lostBy: {}, examples: [] });
-  expect(report.sent).toBeGreaterThanOrEqual(1_500 * deploys);
-  expect(report.perSecond).toBeGreaterThan(150);
-});
+test(
+  `${howMany} deploys in a row over four nodes lose no request`,
+  { timeout: 420_000 },
+  async ({ task }) => {
+    await using lab = await startLab({ bootSeconds: 0.1 });
+    const inventory = await lab.inventory();
+    await using load = await loadOn(lab);
+    for (let release = 2; release <= deploys + 1; release += 1) {
+      const { code, stderr } = await deploy(lab, inventory, `${release}`);
+      expect(code, stderr).toBe(0);
+      expect(await releasesOf(lab)).toEqual(Array(4).fill(`${release}`));
+    }
+    await lab.untilAllInRotation();
+    const report = await load.stop();
+    const { sent, lost, perSecond, p50, p99, max } = report;
+    process.stdout.write(`${howMany} deploys: ${JSON.stringify({ sent, lost, perSecond, p50, p99, max })}\n`);
+    reportCase(task, `${howMany} deploys in a row over four nodes`, report);
+    expect(report).toMatchObject({ lost: 0, lostBy: {}, examples: [] });
+    expect(report.sent).toBeGreaterThanOrEqual(1_500 * deploys);
+    expect(report.perSecond).toBeGreaterThan(150);
+  },
+);
 
 const releasesOf = (lab: Lab): Promise<(string | undefined)[]> =>
   Promise.all(lab.nodes.map((node) => node.release()));
