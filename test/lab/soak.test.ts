@@ -29,8 +29,8 @@ test("a release that is well by its status and fails some requests stops at the 
   const good = await deploy(lab, inventory, "2");
   expect(good.code, good.stderr).toBe(0);
   const said = saidBySoak(good);
-  expect(said[0]).toMatch(/^\d+ requests, 0 failed; its neighbour web2: 0 of \d+$/);
-  expect(said[1]).toMatch(/^\d+ requests, 0 failed; itself before it left: 0 of \d+$/);
+  expect(said[0]).toMatch(/^[\d,]+ requests, 0 failed; its neighbour web2: 0 of [\d,]+$/);
+  expect(said[1]).toMatch(/^[\d,]+ requests, 0 failed; itself before it left: 0 of [\d,]+$/);
   const { sent, lost: lostByGood } = await load.stop();
   reportCase(task, "a soak tells a release that fails one request in ten from a good one", {
     sent,
@@ -42,12 +42,12 @@ test("a release that is well by its status and fails some requests stops at the 
   const faulty = await deploy(lab, inventory, "faulty");
   expect(faulty.code, faulty.stderr).toBe(1);
   expect(faulty.stderr).toMatch(
-    /web1: worse since it is back: \d+ of \d+ requests failed \([\d.]+ %, \d+ of them answered 5xx\); its neighbour web2: 0 of \d+ \(0 %\)/,
+    /web1: worse since it is back: [\d,]+ of [\d,]+ requests failed \([\d.]+ %, \d+ of them answered 5xx\); its neighbour web2: 0 of [\d,]+ \(0 %\)/,
   );
   expect(faulty.stderr).toContain("web1 is back in rotation; web2 was not touched");
   expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["faulty", "2"]);
   // HAProxy's counters and the clients agree, but for what came after the soak.
-  const [, failed = 0] = /(\d+) of \d+ requests failed/.exec(faulty.stderr) ?? [];
+  const [, failed = 0] = /(\d+) of [\d,]+ requests failed/.exec(faulty.stderr) ?? [];
   const { lost, lostBy } = await more.stop();
   expect(Number(failed)).toBeGreaterThanOrEqual(5);
   expect(lost).toBeGreaterThanOrEqual(Number(failed));
