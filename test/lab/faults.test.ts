@@ -35,7 +35,7 @@ test.for(faults)(
     }
     const report = await load.stop();
     const { sent, lost } = report;
-    reportCase(task, `a balancer has a ${fault}, at each step of a rotation`, {
+    reportCase(task, `a balancer has a ${fault}, at ${(isFull ? steps : bounded[fault]).join(", ")}`, {
       sent,
       lost,
       ...(fault === "reload" ? { saw: "without a state file: what it forgets is told again" } : {}),
