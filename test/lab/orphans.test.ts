@@ -38,7 +38,7 @@ test.each([
   chmodSync(place, 0o711); // for PostgreSQL's user
   const env = { ...process.env, TMPDIR: place };
   // Only the kills: vitest begins with whatever took longest the last time.
-  const words = ["-t", "killed"];
+  const words = ["matrix", "-t", "killed"];
   const chaos = spawn(join(root, "scripts/chaos"), words, { env, stdio: "ignore", detached: true });
   const ended = once(chaos, "exit");
   onTestFinished(async () => {
