@@ -91,7 +91,11 @@ export function unreachable(
   // What SSH says names the balancer already, or its jump host.
   const problem = thrown.cause instanceof RotaError ? thrown.message : `${name}: ${thrown.message}`;
   const next = thrown.next ?? `see that HAProxy runs and that ${sayAddress(at)} is ${what}`;
-  return new RotaError("BALANCER_UNREACHABLE", { problem, next, cause: thrown });
+  return new RotaError(thrown.closedToUs ? "BALANCER_RIGHTS" : "BALANCER_UNREACHABLE", {
+    problem,
+    next,
+    cause: thrown,
+  });
 }
 
 /** Groups that fit on one line each, `show info` before them. */

@@ -4,15 +4,24 @@ import { messageOf } from "../base/errors.ts";
 import type { DirectAddress, SocketAddress } from "../inventory/fleet.ts";
 import { cutFrames } from "./frames.ts";
 
+interface NoAnswerAbout {
+  next?: string | undefined;
+  cause?: unknown;
+  closedToUs?: boolean;
+}
+
 /** No whole answer came. What was asked may or may not have been done: the world must be asked again. */
 export class NoAnswer extends Error {
   override readonly name = "NoAnswer";
   /** What to type next, where that is known better than by the socket's address. */
   readonly next: string | undefined;
+  /** We are not let in; whether HAProxy lives is not known. */
+  readonly closedToUs: boolean;
 
-  constructor(message: string, { next, cause }: { next?: string | undefined; cause?: unknown } = {}) {
+  constructor(message: string, { next, cause, closedToUs = false }: NoAnswerAbout = {}) {
     super(message, { cause });
     this.next = next;
+    this.closedToUs = closedToUs;
   }
 }
 
@@ -62,13 +71,14 @@ export function connectTo(at: DirectAddress, within: number): Promise<Duplex> {
     const socket = createConnection(
       at.kind === "unix" ? { path: at.path } : { host: at.host, port: at.port },
     );
-    const fail = (why: string, cause?: unknown): void => {
+    const fail = (why: string, about: NoAnswerAbout = {}): void => {
       clearTimeout(timer);
       socket.destroy();
-      reject(new NoAnswer(why, { cause }));
+      reject(new NoAnswer(why, about));
     };
     const timer = setTimeout(() => fail(`no connection within ${within} ms`), within);
-    const refused = (error: NodeJS.ErrnoException): void => fail(reason(error, at), error);
+    const refused = (error: NodeJS.ErrnoException): void =>
+      fail(reason(error, at), { cause: error, closedToUs: error.code === "EACCES" });
     socket.once("error", refused);
     socket.once("connect", () => {
       clearTimeout(timer);

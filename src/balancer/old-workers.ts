@@ -124,9 +124,14 @@ function named(
   thrown: unknown,
 ): unknown {
   if (thrown instanceof NoAnswer) {
-    const { next, cause } = thrown;
+    const { next, cause, closedToUs } = thrown;
     const why = thrown.message.replace(/; is HAProxy running, with "stats socket .*$/, "");
-    return unreachable(`${name}: its master`, at, new NoAnswer(why, { next, cause }), masterSocket);
+    return unreachable(
+      `${name}: its master`,
+      at,
+      new NoAnswer(why, { next, cause, closedToUs }),
+      masterSocket,
+    );
   }
   if (!(thrown instanceof AnswerError)) return thrown;
   // The master lists a worker for a moment after its end. It is asked again, and then gone.

@@ -33,7 +33,7 @@ export function openWays({ agent }: WaysOptions = {}): Ways {
     const [{ sshConnections }, { openStream, StreamRefused }] = await (loaded ??= load());
     connections ??= sshConnections({ connectWithin: () => connectWithin, agent, keepalive });
     const connection = await connections.to(hostOf(balancer, at)).catch((thrown: unknown) => {
-      // A host that is not there may come back; a host key that is wrong must stop everything.
+      // A host that is not there may come back; one that does not let us in, or shows a wrong key, must stop everything.
       if (!(thrown instanceof RotaError && thrown.code === "HOST_UNREACHABLE")) throw thrown;
       throw new NoAnswer(thrown.message, { next: thrown.next, cause: thrown });
     });
@@ -53,6 +53,9 @@ export function openWays({ agent }: WaysOptions = {}): Ways {
 
 /** A balancer's sockets may lie on two hosts. */
 const hostOf = (balancer: string, { host, ssh }: SshAddress): SshHost => ({ name: balancer, host, ssh });
+
+/** That host refuses us, and nothing is known of its HAProxy. */
+const closed: ReadonlySet<Refusal> = new Set<Refusal>(["no entry", "no rights", "forbidden", "unsupported"]);
 
 function noStream(at: SshAddress, why: Refusal, within: number, cause: unknown): NoAnswer {
   const { path, host, ssh } = at;
@@ -87,5 +90,5 @@ function noStream(at: SshAddress, why: Refusal, within: number, cause: unknown):
     cut: [`${sayAddress(at)}: the SSH connection ended`],
   };
   const [problem, next] = said[why];
-  return new NoAnswer(problem, { next, cause });
+  return new NoAnswer(problem, { next, cause, closedToUs: closed.has(why) });
 }

@@ -23,6 +23,7 @@ export const errorCodes = [
   "BALANCER_RIGHTS",
   "SERVER_MISSING",
   "HOST_UNREACHABLE",
+  "HOST_LOGIN",
   "HOST_KEY",
   "COMMAND_FAILED",
   "COMMAND_UNKNOWN",

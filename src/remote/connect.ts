@@ -35,7 +35,7 @@ export interface Connection {
 /**
  * Connects to a host whose key is known.
  *
- * @throws RotaError HOST_UNREACHABLE, HOST_KEY; INTERRUPTED when the signal is aborted.
+ * @throws RotaError HOST_UNREACHABLE, HOST_LOGIN, HOST_KEY; INTERRUPTED when the signal is aborted.
  */
 export async function connect(node: SshHost, options: ConnectOptions): Promise<Connection> {
   const { within, signal, agent, keepalive = { interval: 5_000, count: 3 }, through } = options;

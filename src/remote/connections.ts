@@ -16,7 +16,7 @@ export interface SshOptions<Host extends SshHost = SshHost> {
  * one. Hosts with the same jump host share the connection to that. Disposal ends all of them at once and for good.
  */
 export interface Connections<Host extends SshHost = SshHost> extends AsyncDisposable {
-  /** @throws RotaError HOST_UNREACHABLE, HOST_KEY; INTERRUPTED once it is closed */
+  /** @throws RotaError HOST_UNREACHABLE, HOST_LOGIN, HOST_KEY; INTERRUPTED once it is closed */
   to(host: Host): Promise<Connection>;
   close(host: Host): void;
 }

@@ -5,6 +5,7 @@ import { messageOf, RotaError } from "../base/errors.ts";
 import { printable } from "../base/quote.ts";
 import type { Jump, Ssh, SshHost } from "../inventory/fleet.ts";
 import type { Connection } from "./connect.ts";
+import { isForbidden } from "./stream.ts";
 import { sshCommand } from "./unreachable.ts";
 
 /** A jump host as a host of its own: the key and the known hosts are those of whoever is reached through it. */
@@ -24,7 +25,7 @@ interface Hop {
 /**
  * A stream to the host's sshd, from the jump host on.
  *
- * @throws RotaError HOST_UNREACHABLE, HOST_KEY that say which of the two it was
+ * @throws RotaError HOST_UNREACHABLE, HOST_LOGIN, HOST_KEY that say which of the two it was
  */
 export async function streamThrough(jumping: () => Promise<Connection>, hop: Hop): Promise<Duplex> {
   const { jump, host } = hop;
@@ -47,7 +48,7 @@ export async function streamThrough(jumping: () => Promise<Connection>, hop: Hop
     opening.then((late) => late.destroy()).catch(() => {}); // told already
     throw new Error(`no answer within ${sayDuration(hop.within)}`);
   } catch (thrown) {
-    throw new RotaError("HOST_UNREACHABLE", {
+    throw new RotaError(isForbidden(thrown) ? "HOST_LOGIN" : "HOST_UNREACHABLE", {
       problem: `${host.name}: ${jump.name} answers, but it can't connect to ${host.host}:${host.ssh.port}: ${why(thrown)}`,
       next: `${sshCommand(host)}, which should fail in the same way; then the same command again`,
       cause: thrown,

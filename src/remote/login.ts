@@ -13,13 +13,13 @@ export type Login =
  * The key file that the inventory names, else the agent.
  *
  * @param agent The path of the agent's socket.
- * @throws RotaError HOST_UNREACHABLE when the key can't be used, or there is neither.
+ * @throws RotaError HOST_LOGIN when the key can't be used, or there is neither.
  */
 export async function loginFor(node: SshHost, agent: string | undefined): Promise<Login> {
   const { identity } = node.ssh;
   if (identity) return { privateKey: await keyIn(identity, node), authHandler: ["publickey"] };
   if (agent) return { agent, authHandler: ["agent"] };
-  throw new RotaError("HOST_UNREACHABLE", {
+  throw new RotaError("HOST_LOGIN", {
     problem: `there is no key to log in to ${node.name} with: no ssh.identity in the inventory, no agent in $SSH_AUTH_SOCK`,
     next: 'eval "$(ssh-agent)" && ssh-add, or name a key file with ssh.identity',
   });
@@ -28,7 +28,7 @@ export async function loginFor(node: SshHost, agent: string | undefined): Promis
 async function keyIn(identity: string, node: SshHost): Promise<Buffer> {
   const path = fromHome(identity);
   const unusable = (why: string, next: string, cause?: unknown): RotaError =>
-    new RotaError("HOST_UNREACHABLE", {
+    new RotaError("HOST_LOGIN", {
       problem: `the key ${identity} for ${node.name} ${why}`,
       next,
       cause,

@@ -67,6 +67,9 @@ function openOn(connection: Connection): Set<Duplex> {
   return open;
 }
 
+/** The host lets us in, and opens no stream for us. */
+export const isForbidden = (thrown: unknown): boolean => codeIn(thrown) === 1;
+
 /** RFC 4254 §5.1: 1 administratively prohibited, 2 connect failed, 3 unknown channel type. */
 function codeIn(thrown: unknown): number | undefined {
   const reason: unknown = thrown instanceof Error && "reason" in thrown ? thrown.reason : undefined;
@@ -76,7 +79,7 @@ function codeIn(thrown: unknown): number | undefined {
 async function reasonOf(thrown: unknown, connection: Connection, path: string): Promise<Refusal> {
   const code = codeIn(thrown);
   if (code === undefined) return "cut";
-  if (code === 1) return "forbidden";
+  if (isForbidden(thrown)) return "forbidden";
   return code === 3 ? "unsupported" : await lookAt(connection, path);
 }
 

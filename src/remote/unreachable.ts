@@ -1,5 +1,5 @@
 import { sayDuration } from "../base/duration.ts";
-import { messageOf, RotaError } from "../base/errors.ts";
+import { type ErrorCode, messageOf, RotaError } from "../base/errors.ts";
 import { printable, shellQuote } from "../base/quote.ts";
 import type { SshHost } from "../inventory/fleet.ts";
 import { fromHome } from "./home.ts";
@@ -41,20 +41,26 @@ const said: Record<string, string> = {
 /** @param within Milliseconds that the connection was given. */
 export function unreachable(node: SshHost, thrown: unknown, within: number): RotaError {
   const { host, ssh } = node;
-  const { problem, next } = explain(node, thrown, within);
+  const { problem, next, code = "HOST_UNREACHABLE" } = explain(node, thrown, within);
   const through = ssh.jump ? ` through the jump host ${ssh.jump.host}, which answers` : "";
-  return new RotaError("HOST_UNREACHABLE", {
+  return new RotaError(code, {
     problem: `${node.name} (${ssh.user}@${host}:${ssh.port}) can't be reached over SSH${through}: ${problem}`,
     next: next ?? `${sshCommand(node)}, which should fail in the same way; then the same command again`,
     cause: thrown,
   });
 }
 
-function explain(node: SshHost, thrown: unknown, within: number): { problem: string; next?: string } {
+interface Explained {
+  problem: string;
+  next?: string;
+  code?: ErrorCode;
+}
+
+function explain(node: SshHost, thrown: unknown, within: number): Explained {
   const message = printable(messageOf(thrown));
   const phase = thrown instanceof Error && "level" in thrown ? thrown.level : undefined; // set by ssh2
   if (phase === "client-timeout") return { problem: `no answer within ${sayDuration(within)}` };
-  if (phase === "client-authentication") return { problem: refused(node, thrown) };
+  if (phase === "client-authentication") return { problem: refused(node, thrown), code: "HOST_LOGIN" };
   if (message.includes("no matching key exchange")) {
     return {
       problem: "no key exchange in common. The host allows only post-quantum ones, or only very old ones",
@@ -62,7 +68,11 @@ function explain(node: SshHost, thrown: unknown, within: number): { problem: str
     };
   }
   if (/too many authentication/i.test(message)) {
-    return { problem: message, next: "name the key to use with ssh.identity: the agent holds too many" };
+    return {
+      problem: message,
+      code: "HOST_LOGIN",
+      next: "name the key to use with ssh.identity: the agent holds too many",
+    };
   }
   return { problem: said[codeOf(thrown)] ?? message };
 }

@@ -185,7 +185,7 @@ export interface CommandOptions {
 
 /** The nodes' hosts, over SSH: one connection a node, opened ahead of need, kept until it is closed. */
 export interface Hosts {
-  /** Connects, or reuses the connection if it still lives. @throws RotaError HOST_UNREACHABLE, HOST_KEY */
+  /** Connects, or reuses the connection if it still lives. @throws RotaError HOST_UNREACHABLE, HOST_LOGIN, HOST_KEY */
   open(node: Node): Promise<void>;
   /** Runs a script as `/bin/sh -eu`. Opens the connection if it must; never throws for what the command does. */
   run(node: Node, script: string, options: CommandOptions): Promise<Outcome>;

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { chmod } from "node:fs/promises";
 import net from "node:net";
 import { setImmediate as tick } from "node:timers/promises";
 import * as fc from "fast-check";
@@ -18,6 +19,34 @@ test.each(["unix", "tcp"] as const)("a line and its answers go over %s", async (
   expect(haproxy.lines).toEqual([`${drain};show cli level`]);
   expect(haproxy.stateOf("app", "web1")).toBe("drain");
 });
+
+test("a socket that this user may not write to is closed to us, and may well have a HAProxy behind it", async () => {
+  await using haproxy = await fakeHaproxy({ backends, kind: "unix" });
+  const at = haproxy.address;
+  if (at.kind !== "unix") expect.unreachable("a Unix socket was asked for");
+  await chmod(at.path, 0);
+  const asked = asNobody(() => exchange(at, "show cli level", 1, within));
+  await expect(asked).rejects.toMatchObject({
+    closedToUs: true,
+    message: expect.stringContaining("this user may not write to"),
+  });
+  await expect(
+    exchange({ ...at, path: `${at.path}.none` }, "show cli level", 1, within),
+  ).rejects.toMatchObject({
+    closedToUs: false,
+  });
+});
+
+/** For root there is no socket that it may not open. A connect(2) to a Unix socket is done when it was asked for. */
+function asNobody<T>(act: () => T): T {
+  if (process.geteuid?.() !== 0) return act();
+  process.seteuid?.(65_534);
+  try {
+    return act();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
 
 test("the end of the connection is not waited for", async () => {
   await using haproxy = await fakeHaproxy({ backends });

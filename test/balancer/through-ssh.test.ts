@@ -123,7 +123,7 @@ describe.skipIf(!existsSync("/usr/sbin/sshd"))("a socket behind a real sshd", ()
       await using haproxy = await fakeHaproxy({ backends: { app: ["web1"] } });
       await using balancers = haproxies([{ name: "lb3", socket: site.at(pathOf(haproxy)) }]);
       await expect(balancers.look(places)).rejects.toMatchObject({
-        code: "BALANCER_UNREACHABLE",
+        code: "BALANCER_RIGHTS",
         message: `lb3: the sshd of ${site.gate.host} forbids forwarding to sockets`,
         next: expect.stringContaining("AllowStreamLocalForwarding yes"),
       });

@@ -108,7 +108,7 @@ describe("logging in", () => {
   test("that is refused names the user and the key", async () => {
     await using host = await fakeHost({ refuseAuth: true });
     const error = await refusal(host.node("web1"));
-    expect(error.code).toBe("HOST_UNREACHABLE");
+    expect(error.code).toBe("HOST_LOGIN");
     expect(error.message).toContain(`deploy with the key ${host.identity} was refused`);
   });
 
@@ -129,14 +129,14 @@ describe("logging in", () => {
     await using host = await fakeHost();
     const node = withSsh(host.node("web1"), { identity: undefined });
     const error = await refusal(node, { agent: join(host.folder, "none") });
-    expect(error).toMatchObject({ code: "HOST_UNREACHABLE" });
+    expect(error).toMatchObject({ code: "HOST_LOGIN" });
     expect(error.message).toContain("no key of the agent would do (Failed to connect to agent)");
   });
 
   test("with neither key nor agent is refused before it is tried", async () => {
     await using host = await fakeHost();
     const error = await refusal(withSsh(host.node("web1"), { identity: undefined }));
-    expect(error).toMatchObject({ code: "HOST_UNREACHABLE" });
+    expect(error).toMatchObject({ code: "HOST_LOGIN" });
     expect(error.message).toContain("no agent in $SSH_AUTH_SOCK");
     expect(host.connections).toBe(0);
   });
@@ -151,7 +151,7 @@ describe("logging in", () => {
     expect((await why(`${locked}.pub`)).message).toContain("is not a private key");
     expect((await why(host.knownHosts)).message).toContain("is not a private key");
     const error = await why(locked);
-    expect(error.code).toBe("HOST_UNREACHABLE");
+    expect(error.code).toBe("HOST_LOGIN");
     expect(error.message).toBe(`the key ${locked} for web1 is protected by a passphrase`);
     expect(error.next).toContain(`ssh-add '${locked}'`);
     expect(host.connections).toBe(0);

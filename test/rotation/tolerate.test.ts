@@ -1,6 +1,9 @@
 /** A balancer that is known to be gone: --tolerate. */
+import { readFile, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
+import { parseDocument } from "yaml";
 import { fakeSite } from "../fakes/site.ts";
+import { fakeHost } from "../fakes/ssh-host.ts";
 
 const deploy = ["deploy", "--set", "RELEASE=42", "--yes"];
 const restarts = (site: { host(name: string): { commands: string[] } }, node: string): number =>
@@ -49,6 +52,21 @@ test.concurrent("one that answers with too few rights is not gone", async () => 
   const { code, err } = await site.rota(...deploy, "--tolerate", "lb2");
   expect(code).toBe(3);
   expect(err).toContain("level admin");
+});
+
+test.concurrent("one whose host does not let us in is not gone: it may well be alive", async () => {
+  await using site = await fakeSite();
+  await using closed = await fakeHost({ refuseAuth: true });
+  const { host, ssh } = closed.node("lb2");
+  const inventory = parseDocument(await readFile(site.inventory, "utf8"));
+  inventory.setIn(["balancers", "lb2"], `ssh://deploy@${host}:${ssh.port}/run/haproxy/admin.sock`);
+  inventory.set("ssh", { identity: closed.identity, known_hosts: ssh.knownHosts });
+  await writeFile(site.inventory, inventory.toString());
+  const { code, err } = await site.rota(...deploy, "--tolerate", "lb2");
+  expect(code).toBe(3);
+  expect(err).toContain("deploy with the key");
+  expect(err).not.toContain("--tolerate lb2, if");
+  expect(site.told("web1")).toEqual([]);
 });
 
 test.concurrent(
