@@ -20,6 +20,7 @@ interface Schema {
   maximum?: number;
   items?: Schema;
   anyOf?: Schema[];
+  oneOf?: Schema[];
   properties?: Record<string, Schema>;
   required?: string[];
   propertyNames?: Schema;
@@ -77,20 +78,26 @@ const formats = `## What values look like
   and these over the pool's. Names that begin with \`ROTA_\` are rota's own.
 - YAML's anchors and aliases (\`&web\`, \`*web\`) are followed; \`<<\` is not.`;
 
-function sectionsOf(schema: Schema, path: string, description: string): Section[] {
+function sectionsOf(schema: Schema, path: string, description: string, via = ""): Section[] {
   const below = (part: string): string => (path ? `${path}.${part}` : part);
   const said = schema.description ?? description;
+  if (schema.oneOf)
+    return schema.oneOf.flatMap((one) => sectionsOf(one, path, meaningOf(kindIn(one)), viaOf(one)));
   if (schema.anyOf) return schema.anyOf.flatMap((one) => sectionsOf(one, path, said));
   if (schema.properties) {
     const inside = Object.entries(schema.properties);
     return [
-      { path, description: said, schema },
+      { path: path + via, description: said, schema },
       ...inside.flatMap(([key, value]) => sectionsOf(value, below(key), "")),
     ];
   }
   const values = schema.additionalProperties;
   return typeof values === "object" ? sectionsOf(values, below("NAME"), said) : [];
 }
+
+/** What tells one of several maps from the others. */
+const kindIn = ({ properties }: Schema): Schema => properties?.["via"] ?? {};
+const viaOf = (one: Schema): string => ` via ${kindIn(one).const ?? ""}`;
 
 /** What may stand in two places is told once, where the path is shorter. */
 const withoutTwins = (sections: Section[]): Section[] =>
@@ -149,12 +156,14 @@ const byPattern: Record<string, string> = {
   [nodeKeyPattern.source]: "name or range",
 };
 
-const kindOf = (schema: Schema, sections: Section[]): string => either(kindsOf(schema, sections));
+const kindOf = (schema: Schema, sections: Section[]): string =>
+  either([...new Set(kindsOf(schema, sections))]);
 
 function kindsOf(schema: Schema, sections: Section[]): string[] {
   if (schema.const !== undefined) return [code(schema.const)];
   if (schema.enum) return schema.enum.map(code);
-  if (schema.anyOf) return schema.anyOf.flatMap((one) => kindsOf(one, sections));
+  const some = schema.anyOf ?? schema.oneOf;
+  if (some) return some.flatMap((one) => kindsOf(one, sections));
   if (schema.items) return [`list: ${kindOf(schema.items, sections)}`];
   if (schema.properties) return [linkTo(twinOf(schema, sections)?.path ?? "")];
   if (typeof schema.additionalProperties === "object") {
@@ -172,7 +181,8 @@ const boundsOf = ({ minimum = 0, maximum = Infinity }: Schema): string =>
   maximum < Number.MAX_SAFE_INTEGER ? `${minimum} to ${maximum}` : `at least ${minimum}`;
 
 /** GitHub's name for a heading. */
-const linkTo = (path: string): string => `[${path}](#${path.toLowerCase().replaceAll(".", "")})`;
+const linkTo = (path: string): string =>
+  `[${path}](#${path.toLowerCase().replaceAll(".", "").replaceAll(" ", "-")})`;
 
 if (process.argv[1] === import.meta.filename) {
   const at = (path: string): string => join(import.meta.dirname, "..", path);

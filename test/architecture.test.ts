@@ -8,7 +8,7 @@ const floors = [
   ["events"],
   ["inventory"],
   ["rotation"],
-  ["remote", "health"],
+  ["remote", "health", "restart"],
   ["balancer", "journal"],
   ["board"],
   ["cli"],

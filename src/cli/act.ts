@@ -11,6 +11,7 @@ import type { OpenJournal } from "../journal/journal.ts";
 import type { Lease } from "../journal/keep.ts";
 import { type GoOn, failureOf, interruptionOf, isUntouched, sayLeft } from "../rotation/ending.ts";
 import { type Plan, tripsOf } from "../rotation/plan/plan.ts";
+import { restartWay } from "../restart/ways.ts";
 import type { Hosts } from "../rotation/ports.ts";
 import type { Absence, Known, RunStart } from "../rotation/records.ts";
 import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";
@@ -162,6 +163,7 @@ const worldOf = (
   balancers: site.balancers,
   hosts,
   health: statusPages(),
+  restarts: restartWay,
   journal: lease.journal,
   clock: systemClock,
   emit: view.emit,

@@ -3,7 +3,6 @@ import { RotaError } from "../base/errors.ts";
 import type { CommandName, StepName } from "../events/events.ts";
 import type { Fleet } from "../inventory/fleet.ts";
 import { openJournal } from "../journal/open.ts";
-import { sshHosts } from "../remote/hosts.ts";
 import { type Plan, type PlanOptions, tripsOf } from "../rotation/plan/plan.ts";
 import type { Deed, Known } from "../rotation/records.ts";
 import type { Travel } from "../rotation/rollout.ts";
@@ -17,6 +16,7 @@ import { nothingToDo, prepare, rehearsed, showPlan } from "./prepare.ts";
 import { refuse, untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { type Site, type SiteArgs, whoIsThis } from "./site.ts";
+import { hostsFor } from "./sudo.ts";
 import { reasonOf, refuseSecrets } from "./variables.ts";
 import { readDuration } from "./words.ts";
 
@@ -66,7 +66,7 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   refuseSecrets(work.set, site.nodes, io.env);
   using stop = stopOnSignals(readDuration("--grace", args.grace));
   await using journal = await openJournal(io.env);
-  await using hosts = sshHosts({ connectWithin: connectLimits(site), agent: io.env["SSH_AUTH_SOCK"] });
+  await using hosts = hostsFor(io, connectLimits(site));
   const yes = args.yes === true || io.keyboard === undefined;
   // Asked before the lease is taken: an answer that never comes must keep nobody out.
   const shown = args.dryRun || yes ? undefined : await prepare(work, journal, hosts, false);

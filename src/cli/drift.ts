@@ -45,9 +45,10 @@ async function addressesOf(hosts: string[]): Promise<Map<string, string[]>> {
 
 /** A check of the body shows a restart only where the body must change with it. */
 function sayUnproven({ name, restart, check }: Pool): string[] {
-  if (restart.pidfile !== undefined || placeholdersIn(check.body ?? "").length > 0) return [];
+  const shows = restart.via !== "command" || restart.proof !== undefined;
+  if (shows || placeholdersIn(check.body ?? "").length > 0) return [];
   return [
-    `${name}: a restart that does nothing would not be noticed: neither restart.proof.pidfile nor a {NAME} in check.body`,
+    `${name}: a restart that does nothing would not be noticed: neither a restart.proof nor a {NAME} in check.body`,
   ];
 }
 

@@ -2,13 +2,13 @@
 import { RotaError } from "../base/errors.ts";
 import type { StepName } from "../events/events.ts";
 import type { Fleet, Node, Pool, Upgrade } from "../inventory/fleet.ts";
-import { sshHosts } from "../remote/hosts.ts";
 import type { Hosts } from "../rotation/ports.ts";
 import type { WholeRun } from "../rotation/records.ts";
 import { doneSteps, isUpgradeUnknown } from "../rotation/unfinished.ts";
 import { isYes } from "./confirm.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
+import { hostsFor } from "./sudo.ts";
 import { variablesOf } from "./variables.ts";
 import { inventoryWords } from "./words.ts";
 
@@ -62,7 +62,7 @@ async function askedDone(nodes: Node[], pool: Pool, { run, fleet, set }: Rest, i
   const names = nodes.map(({ name }) => name).join(", ");
   io.err(`asking ${names} whether the upgrade that was cut off is done (upgrade.done_if)`);
   const { connect: connectLimit } = pool.limits;
-  await using hosts = sshHosts({ connectWithin: () => connectLimit, agent: io.env["SSH_AUTH_SOCK"] });
+  await using hosts = hostsFor(io, () => connectLimit);
   const answers = await Promise.all(
     nodes.map(async (node) => {
       const { variables } = variablesOf(node, set, fleet.name, io.env);

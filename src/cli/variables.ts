@@ -2,7 +2,7 @@ import { RotaError } from "../base/errors.ts";
 import { printable } from "../base/quote.ts";
 import { redactor, shortestSecret } from "../base/redact.ts";
 import { fit } from "../board/width.ts";
-import type { Fleet, Node, Pool, Variable } from "../inventory/fleet.ts";
+import type { Fleet, Node, Pool, Restart, Variable } from "../inventory/fleet.ts";
 import { ownPlaceholders, placeholdersIn } from "../inventory/placeholders.ts";
 import type { Io } from "./io.ts";
 
@@ -115,6 +115,13 @@ export function checkNeeds(fleet: Fleet, nodes: Node[], set: Record<string, stri
   });
 }
 
+/** What of a restart may hold a {NAME}. */
+function textsOf(restart: Restart): string[] {
+  if (restart.via === "gunicorn") return [restart.pidfile];
+  if (restart.via !== "command" || !restart.proof) return [];
+  return "pidfile" in restart.proof ? [restart.proof.pidfile] : [restart.proof.is ?? ""];
+}
+
 /** @throws RotaError USAGE where the check asks for a value that nobody gave */
 export function checkTemplates(
   pool: Pool,
@@ -125,9 +132,10 @@ export function checkTemplates(
   const known = new Set([...Object.keys(variables), ...ownPlaceholders]);
   const { check, statusPage: page } = pool;
   const posts = page ? [page.out, page.in].map((act) => ("post" in act ? act.post : "")) : [];
-  const missing = placeholdersIn(
-    [check.url, asked === "whole check" ? (check.body ?? "") : "", ...posts].join(" "),
-  ).filter((name) => !known.has(name));
+  const whole = asked === "whole check" ? [check.body ?? "", ...textsOf(pool.restart)] : [];
+  const missing = placeholdersIn([check.url, ...whole, ...posts].join(" ")).filter(
+    (name) => !known.has(name),
+  );
   if (missing.length === 0) return;
   throw new RotaError("USAGE", {
     problem: `the check of ${node.name} asks for ${missing.join(", ")}, and no earlier deploy of it is in the journal`,

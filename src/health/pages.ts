@@ -1,4 +1,5 @@
 import type { Health } from "../rotation/ports.ts";
+import { fieldIn } from "./field.ts";
 import { judge } from "./judge.ts";
 import { createStatusClient } from "./status.ts";
 
@@ -9,6 +10,10 @@ export function statusPages(): Health {
     async faultOf(check, options) {
       const verdict = judge(check, await client.ask(check.url, options));
       return verdict.good ? undefined : verdict.why;
+    },
+    async fieldOf(url, field, options) {
+      const answer = await client.ask(url, options);
+      return answer.kind === "answered" ? fieldIn(answer.body, field) : undefined;
     },
     async post(url, options) {
       const answer = await client.post(url, options);

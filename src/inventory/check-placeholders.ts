@@ -1,4 +1,4 @@
-/** Whether each `{NAME}` of a pool's check will have a value, and whether the url is one. */
+/** Whether each `{NAME}` of a pool's check and restart will have a value, and whether the url is one. */
 import type { Draft } from "./draft.ts";
 import { nearest } from "./near.ts";
 import { fill, ownPlaceholders, placeholdersIn } from "./placeholders.ts";
@@ -10,6 +10,9 @@ const mostPlaceholders = 50;
 const templates = [
   { at: ["check", "url"], isUrl: true },
   { at: ["check", "body"], isUrl: false },
+  { at: ["restart", "pidfile"], isUrl: false },
+  { at: ["restart", "proof", "pidfile"], isUrl: false },
+  { at: ["restart", "proof", "is"], isUrl: false },
   { at: ["status_page", "out", "post"], isUrl: true },
   { at: ["status_page", "in", "post"], isUrl: true },
 ];

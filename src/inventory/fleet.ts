@@ -76,12 +76,15 @@ export interface Upgrade {
   doneIf: string | undefined;
 }
 
-/** A restart is a command, proven by the process in a pid file being a new one, where the pool names it. */
-export interface Restart {
-  via: "command";
-  run: string;
-  pidfile: string | undefined;
-}
+/** How the app is restarted. What does it, and proves it, is in the room `restart`. */
+export type Restart =
+  | { via: "command"; run: string; proof: RestartProof | undefined }
+  | { via: "systemd"; unit: string }
+  | { via: "gunicorn"; pidfile: string; how: "restart"; bootWithin: number }
+  | { via: "none" };
+
+/** Another process in a pid file; or a field of the JSON of check.url, that is another than before, or this one. */
+export type RestartProof = { pidfile: string } | { field: string; is: string | undefined };
 
 /** How a node's page is made to refuse HAProxy's checks, and to pass them again. */
 export interface StatusPage {
@@ -170,6 +173,8 @@ export interface Ssh {
   /** A private key file; absent means the agent at $SSH_AUTH_SOCK. */
   identity: string | undefined;
   knownHosts: string;
+  /** Its commands run as root: without a password, or with one that is asked for once. */
+  sudo?: boolean | "password";
   /** The host that the connection goes through. */
   jump?: Jump | undefined;
 }

@@ -8,6 +8,7 @@ import type {
   Jump,
   Node,
   Pool,
+  Restart,
   Share,
   SocketAddress,
   Ssh,
@@ -82,7 +83,7 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     prepare: raw.prepare,
     statusPage: raw.status_page && statusPage(raw.status_page),
     upgrade: upgradeOf(raw.upgrade),
-    restart: { via: restart.via, run: restart.run, pidfile: restart.proof?.pidfile },
+    restart: restartOf(restart),
     check: checkOf(check),
     ready: readyOf(raw.ready),
     rollout: {
@@ -100,6 +101,26 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
       capacity: milliseconds(limits.capacity),
     },
   };
+}
+
+function restartOf(raw: RawPool["restart"]): Restart {
+  switch (raw.via) {
+    case "command": {
+      const { proof } = raw;
+      if (!proof || "pidfile" in proof) return { via: "command", run: raw.run, proof };
+      return { via: "command", run: raw.run, proof: { field: proof.field, is: proof.is } };
+    }
+    case "gunicorn":
+      return {
+        via: "gunicorn",
+        pidfile: raw.pidfile,
+        how: raw.how,
+        bootWithin: milliseconds(raw.boot_within),
+      };
+    case "systemd":
+    case "none":
+      return raw;
+  }
 }
 
 const checkOf = ({ while_out: whileOut, ...check }: RawPool["check"]): Check => ({
@@ -162,7 +183,7 @@ function nodesFrom(key: string, raw: RawNode, { path, shared, around }: NodePlac
     name,
     host,
     server: own.server ?? name,
-    ssh: sshOf(own.ssh ?? {}, host, around),
+    ssh: { ...sshOf(own.ssh ?? {}, host, around), sudo: own.ssh?.sudo ?? around.ssh.sudo },
     vars,
   }));
 }

@@ -55,6 +55,10 @@ const ownJump = z
   .optional()
   .describe("A host to go through instead of the one in ssh.jump, [user@]host[:port]; false: none.");
 
+const sudo = z.union([z.boolean(), z.literal("password")], {
+  error: "write true, false, or password for a sudo that asks for one",
+});
+
 export const balancer = z.union(
   [
     statsPageOrSocket,
@@ -80,6 +84,11 @@ export const ssh = z.strictObject({
   port: port.default(22).describe("The port of sshd."),
   identity: identity.optional(),
   known_hosts: knownHosts.default("~/.ssh/known_hosts"),
+  sudo: sudo
+    .default(false)
+    .describe(
+      "true: the nodes' commands run as root, by sudo without a password. password: by one that is asked for once, or taken from $ROTA_SUDO_PASSWORD.",
+    ),
   jump: jump
     .optional()
     .describe(
@@ -92,5 +101,6 @@ export const nodeSsh = z.strictObject({
   port: port.optional().describe("The port of sshd."),
   identity: identity.optional(),
   known_hosts: knownHosts.optional(),
+  sudo: sudo.optional().describe("Whether this node's commands run as root."),
   jump: ownJump,
 });

@@ -22,6 +22,7 @@ import {
 } from "./schema-parts.ts";
 import { balancer, nodeSsh, ssh } from "./schema-access.ts";
 import { statusPage } from "./schema-page.ts";
+import { restart } from "./schema-restart.ts";
 
 const fromEnvironment = z
   .strictObject({
@@ -95,15 +96,6 @@ const upgrade = z
     { error: "write a command, or { run: ./switch-release, repeat: yes }" },
   )
   .describe("What is done on the node while it is out, before the restart: a command.");
-
-const restart = z.strictObject({
-  via: z.literal("command").describe("How the app is restarted: by a command of yours."),
-  run: filled.describe("Run as /bin/sh -eu in the login folder. Variables are in the environment."),
-  proof: z
-    .strictObject({ pidfile: filled.describe("The process named in it must be another one afterwards.") })
-    .optional()
-    .describe("What shows that the app was restarted, besides exit code 0."),
-});
 
 const check = z.strictObject({
   url: z

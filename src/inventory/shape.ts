@@ -12,26 +12,29 @@ export type Shaped = { inventory: Inventory; findings: [] } | { inventory: undef
 export function shape(content: unknown): Shaped {
   const result = inventorySchema.safeParse(content, { error: wording });
   if (result.success) return { inventory: result.data, findings: [] };
-  return { inventory: undefined, findings: result.error.issues.flatMap((issue) => findingsOf(issue, [])) };
+  return {
+    inventory: undefined,
+    findings: result.error.issues.flatMap((issue) => findingsOf(issue, [], content)),
+  };
 }
 
-function findingsOf(issue: $ZodIssue, above: Path): Finding[] {
+function findingsOf(issue: $ZodIssue, above: Path, content: unknown): Finding[] {
   const path = [...above, ...issue.path.map(asKey)];
-  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(path, key));
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(path, key, content));
   if (issue.code === "invalid_union") {
     // The branch that got further than "this is not even a map" is the one that was meant.
     const meant = issue.errors.find(
       (issues) => !issues.some(({ path: at, code }) => at.length === 0 && code === "invalid_type"),
     );
-    if (meant) return meant.flatMap((inner) => findingsOf(inner, path));
+    if (meant) return meant.flatMap((inner) => findingsOf(inner, path, content));
   }
   return [{ path, on: "value", text: issue.message }];
 }
 
 const asKey = (part: PropertyKey): string | number => (typeof part === "symbol" ? String(part) : part);
 
-function unknownKey(path: Path, key: string): Finding {
-  const accepted = keysOf(schemaAt(inventorySchema, path));
+function unknownKey(path: Path, key: string, content: unknown): Finding {
+  const accepted = keysOf(schemaAt(inventorySchema, path, content));
   const meant = nearest(key, accepted);
   const hint = meant ? `did you mean "${meant}"?` : `accepted here: ${accepted.join(", ")}`;
   return { path: [...path, key], on: "key", text: `unknown key "${cut(key)}"; ${hint}` };
@@ -41,19 +44,38 @@ const keysOf = (schema: $ZodType | undefined): string[] =>
   schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 
 /** The map that the schema has at a path, seen through defaults and unions. */
-function schemaAt(schema: $ZodType, path: Path): $ZodType | undefined {
+function schemaAt(schema: $ZodType, path: Path, content: unknown): $ZodType | undefined {
   const [key, ...rest] = path;
-  const bare = mapIn(schema);
+  const bare = mapIn(schema, content);
   if (key === undefined || !bare) return bare;
-  if (bare instanceof z.ZodRecord) return schemaAt(bare.valueType, rest);
+  const below = valueAt(content, key);
+  if (bare instanceof z.ZodRecord) return schemaAt(bare.valueType, rest, below);
   const next: $ZodType | undefined = bare instanceof z.ZodObject ? bare.shape[key] : undefined;
-  return next && schemaAt(next, rest);
+  return next && schemaAt(next, rest, below);
 }
 
-function mapIn(schema: $ZodType): $ZodType | undefined {
+function valueAt(content: unknown, key: string | number): unknown {
+  if (typeof content !== "object" || content === null) return undefined;
+  const entries: [string, unknown][] = Object.entries(content);
+  return entries.find(([name]) => name === String(key))?.[1];
+}
+
+function mapIn(schema: $ZodType, content: unknown): $ZodType | undefined {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
-    return mapIn(schema.unwrap());
+    return mapIn(schema.unwrap(), content);
   }
+  if (schema instanceof z.ZodDiscriminatedUnion) return branchOf(schema, content);
   if (schema instanceof z.ZodUnion) return schema.options.find((option) => option instanceof z.ZodObject);
   return schema;
 }
+
+/** The map that is meant, where one of its keys says which. */
+const branchOf = (schema: z.ZodDiscriminatedUnion, content: unknown): $ZodType | undefined =>
+  schema.options.find(
+    (option) =>
+      option instanceof z.ZodObject &&
+      z.safeParse(
+        option.shape[schema.def.discriminator] ?? z.never(),
+        valueAt(content, schema.def.discriminator),
+      ).success,
+  );

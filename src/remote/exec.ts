@@ -7,7 +7,7 @@ import { printable } from "../base/quote.ts";
 import type { CommandOptions, Outcome } from "../rotation/ports.ts";
 import { splitLines } from "./lines.ts";
 import { outcomeOf } from "./outcome.ts";
-import { remoteCommand, scriptOnStdin } from "./script.ts";
+import { type As, remoteCommand, scriptOnStdin } from "./script.ts";
 
 /** Milliseconds that the last output is waited for after the exit: a daemon may hold stdout for ever. */
 const lastOutput = 200;
@@ -24,14 +24,15 @@ export async function exec(
   connected: () => Promise<Client>,
   script: string,
   { variables, within, signal, onOutput, mayStart }: CommandOptions,
+  as: As = "itself",
 ): Promise<Outcome> {
-  const stdin = scriptOnStdin(script, variables);
+  const stdin = scriptOnStdin(script, variables, as);
   const over = new AbortController();
   const limit = systemClock
     .sleep(Math.min(within, longestTimer), AbortSignal.any([signal, over.signal]))
     .then(() => (signal.aborted ? "stopped waiting for it" : `still running after ${sayDuration(within)}`));
   try {
-    const channel = await start(connected(), limit);
+    const channel = await start(connected(), remoteCommand(as), limit);
     if (!channel) return notStarted(signal.aborted ? "stopped before" : `not within ${sayDuration(within)}`);
     await mayStart?.().catch((thrown: unknown) => {
       channel.close();
@@ -51,12 +52,13 @@ const notStarted = (why: string): Outcome => ({ kind: "failed", why: `the comman
 /** Opens a channel that waits for its script: nothing runs before that is sent. Undefined at the limit. */
 async function start(
   connecting: Promise<Client>,
+  command: string,
   limit: Promise<string>,
 ): Promise<ClientChannel | undefined> {
   const opening = connecting.then(
     (client) =>
       new Promise<ClientChannel>((resolve, reject) => {
-        client.exec(remoteCommand, (error, channel) => (error ? reject(error) : resolve(channel)));
+        client.exec(command, (error, channel) => (error ? reject(error) : resolve(channel)));
       }),
   );
   const first = await Promise.race([opening, limit]);

@@ -1,19 +1,35 @@
 import type { Node } from "../inventory/fleet.ts";
 import type { Hosts } from "../rotation/ports.ts";
+import type { Connection } from "./connect.ts";
 import { type SshOptions, sshConnections } from "./connections.ts";
 import { exec } from "./exec.ts";
+import type { As } from "./script.ts";
+import { seeThatSudoWorks } from "./sudo.ts";
 
-export type SshHostsOptions = SshOptions<Node>;
+export interface SshHostsOptions extends SshOptions<Node> {
+  /** Asked for nodes with `ssh.sudo: password`. */
+  sudoPassword?: (node: Node) => Promise<string>;
+}
 
 /** The nodes' hosts over SSH; see {@link sshConnections}. */
 export function sshHosts(options: SshHostsOptions): Hosts & AsyncDisposable {
   const connections = sshConnections(options);
+  const proven = new WeakSet<Connection>();
+  const asOn = async (node: Node): Promise<As> => {
+    const { sudo = false } = node.ssh;
+    if (sudo === "password") return { rootBy: (await options.sudoPassword?.(node)) ?? "" };
+    return sudo ? "root" : "itself";
+  };
   return {
     async open(node) {
-      await connections.to(node);
+      const connection = await connections.to(node);
+      if (!node.ssh.sudo || proven.has(connection)) return;
+      const as = await asOn(node);
+      await seeThatSudoWorks(node, connection.client, as, options.connectWithin(node));
+      proven.add(connection);
     },
-    run(node, script, command) {
-      return exec(async () => (await connections.to(node)).client, script, command);
+    async run(node, script, command) {
+      return exec(async () => (await connections.to(node)).client, script, command, await asOn(node));
     },
     close: (node) => connections.close(node),
     [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),

@@ -1,11 +1,11 @@
-/** What is done on the node itself: upgrade, restart, and its own check. */
+/** What is done on the node itself: upgrade, commands, and its own check. */
 import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { StepName } from "../events/events.ts";
 import { fill } from "../inventory/placeholders.ts";
 import { atLimit } from "./at-limit.ts";
+import type { Script } from "./ports.ts";
 import { sayPlace } from "./place.ts";
-import { untilNewProcess } from "./process.ts";
 import { type Look, countOf, isBusy, sayOld } from "./quiet.ts";
 import { untilAnswered, whileUnanswered } from "./unanswered.ts";
 import type { Way } from "./ways.ts";
@@ -15,15 +15,7 @@ export async function upgrade(trip: Trip, world: World, way: Way): Promise<void>
   if (trip.upgrade === undefined) return;
   await way.outOfReach(trip, world);
   const { upgrade: script } = trip;
-  await way.whileOutOfReach(trip, world, () => runOnNode(trip, "upgrade", script, world));
-}
-
-export async function restart(trip: Trip, world: World, way: Way): Promise<void> {
-  await way.outOfReach(trip, world);
-  await way.whileOutOfReach(trip, world, async () => {
-    await runOnNode(trip, "restart", trip.pool.restart.run, world);
-    if (trip.pool.restart.pidfile !== undefined) await untilNewProcess(trip, world);
-  });
+  await way.whileOutOfReach(trip, world, () => runOnNode(trip, "upgrade", { run: script }, world));
 }
 
 /**
@@ -83,13 +75,13 @@ const linesShown = 20;
 const linesKept = 5_000;
 
 /** Runs a command on the node; what it prints is shown and kept. @throws RotaError for what is not done */
-export async function runOnNode(trip: Trip, name: StepName, script: string, world: World): Promise<void> {
+export async function runOnNode(trip: Trip, name: StepName, script: Script, world: World): Promise<void> {
   const { run, hosts, emit, now } = world;
   const node = trip.node.name;
   trip.lastLines = [];
   const printed: string[] = [];
-  const outcome = await hosts.run(trip.node, script, {
-    variables: { ...trip.variables, ROTA_RUN: run },
+  const outcome = await hosts.run(trip.node, script.run, {
+    variables: { ...trip.variables, ...script.variables, ROTA_RUN: run },
     within: trip.pool.limits.command,
     signal: now,
     onOutput: (line) => {

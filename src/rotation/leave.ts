@@ -2,10 +2,10 @@ import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { Share } from "../inventory/fleet.ts";
 import { type Knowing, lackOf, leavingOf, sayBackend } from "./plan/capacity.ts";
-import { currentProcess } from "./process.ts";
 import type { Backend, Entry } from "./ports.ts";
 import type { Found } from "./records.ts";
 import { countBefore } from "./soak/soak.ts";
+import { lookBefore } from "./restart.ts";
 import { stillGone } from "./plan/tolerance.ts";
 import { untilAnswered } from "./unanswered.ts";
 import type { Way } from "./ways.ts";
@@ -18,7 +18,7 @@ export class LeftAlone extends Error {
 
 /** Looks again, just before: what was true when the plan was made may not be any more. */
 export async function survey(trip: Trip, world: World, way: Way): Promise<void> {
-  const { hosts, now } = world;
+  const { hosts } = world;
   await Promise.all([
     lookAgain(trip, world),
     trip.hostNeeded ? hosts.open(trip.node) : undefined,
@@ -26,8 +26,7 @@ export async function survey(trip: Trip, world: World, way: Way): Promise<void> 
   ]);
   await way.survey(trip, world);
   await untilAnswered(trip, world, () => countBefore(trip, world));
-  if (trip.pool.restart.pidfile !== undefined && trip.hostNeeded)
-    trip.process = await currentProcess(trip, hosts, now);
+  if (trip.hostNeeded) await lookBefore(trip, world);
 }
 
 /** @throws LeftAlone */

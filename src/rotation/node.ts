@@ -1,5 +1,6 @@
-import { restart, upgrade } from "./host.ts";
+import { upgrade } from "./host.ts";
 import { leave, survey } from "./leave.ts";
+import { restart, withEvidence } from "./restart.ts";
 import { soak } from "./soak/soak.ts";
 import { wayOf } from "./ways.ts";
 import { type Trip, type World, step } from "./world.ts";
@@ -16,7 +17,9 @@ export async function rotateNode(trip: Trip, world: World): Promise<void> {
   await step(trip, "settle", world, () => way.untilQuiet(trip, world));
   if (trip.upgrade !== undefined) await step(trip, "upgrade", world, () => upgrade(trip, world, way));
   await step(trip, "restart", world, () => restart(trip, world, way));
-  await step(trip, "check", world, () => way.untilHealthy(trip, world));
+  await step(trip, "check", world, () =>
+    withEvidence(trip, world, "check", () => way.untilHealthy(trip, world)),
+  );
   await step(trip, "ready", world, () => way.putBack(trip, world));
   if (trip.company) await step(trip, "soak", world, () => soak(trip, world));
 }

@@ -12,7 +12,7 @@ const answerWithin = 5_000;
 
 /** Tells the page; whether it took it is for a look to say. @throws RotaError COMMAND_FAILED, COMMAND_UNKNOWN, INTERRUPTED */
 export async function tellPage(trip: Trip, act: PageAct, name: StepName, world: World): Promise<void> {
-  if ("run" in act) return runOnNode(trip, name, act.run, world);
+  if ("run" in act) return runOnNode(trip, name, act, world);
   const url = fill(act.post, valuesOf(trip));
   const within = Math.min(answerWithin, trip.pool.limits.command);
   const outcome = await world.health.post(url, { within, signal: world.now });

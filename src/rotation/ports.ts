@@ -1,7 +1,8 @@
 /** What the heart needs from the rooms around it. Times are milliseconds. */
 import type { RotaError } from "../base/errors.ts";
 import type { Outcome, OutputLine } from "../events/events.ts";
-import type { Check, Node } from "../inventory/fleet.ts";
+import type { Seen } from "../base/poll.ts";
+import type { Check, Node, Pool } from "../inventory/fleet.ts";
 
 export type { Outcome, OutputLine } from "../events/events.ts";
 
@@ -192,6 +193,37 @@ export interface Hosts {
   close(node: Node): void;
 }
 
+/** A script for a node's host, run as `/bin/sh -eu`, and the variables that it needs besides the node's own. */
+export interface Script {
+  run: string;
+  variables?: Record<string, string>;
+}
+
+/** How one kind of app is restarted. */
+export interface RestartWay {
+  /** Absent: there is nothing to do. */
+  act?: Script;
+  /** Absent: exit code 0 is all that shows it. */
+  proof?: RestartProof | undefined;
+  /** Prints what the host itself knows of a failure. */
+  evidence?: Script;
+}
+
+/** What shows that it is another one that runs. Looks are lines of text, or undefined where nothing runs. */
+export interface RestartProof {
+  /** As the words after "waiting for": "a new process in /run/my_app.pid". */
+  what: string;
+  /** What is looked at: a script's last line, or a field of the JSON on the app's page. */
+  look: Script | { field: string };
+  /** Why what runs now can't be restarted in this way, if so: asked while the node still serves. */
+  unfit: (now: string | undefined) => string | undefined;
+  /** @throws RotaError RESTART_UNPROVEN where it will not become true any more */
+  judge: (before: string | undefined, now: string | undefined) => Seen<undefined>;
+}
+
+/** @param values What {NAME} in the pool's texts stands for. */
+export type Restarts = (pool: Pool, values: Record<string, string>) => RestartWay;
+
 /** What the node's page must answer. */
 export type Wanted = Pick<Check, "status" | "body"> & {
   /** This status is as good. */
@@ -203,6 +235,12 @@ export interface Health {
   /** @returns undefined for a good answer, else what is wrong with it: "answered 503 instead of 200" */
   faultOf(
     check: Wanted & { url: string },
+    options: { within: number; signal: AbortSignal },
+  ): Promise<string | undefined>;
+  /** A field of the JSON that the page answers with, at whatever status, as text; "a.b" is b in a. Undefined where there is none. */
+  fieldOf(
+    url: string,
+    field: string,
     options: { within: number; signal: AbortSignal },
   ): Promise<string | undefined>;
   /** Tells the node's app something; never throws for what the network does. */

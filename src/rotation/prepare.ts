@@ -39,7 +39,7 @@ async function prepareOne(trip: Trip, world: World): Promise<TripEnd | undefined
   if (script === undefined) return undefined;
   const started = world.clock.now();
   try {
-    await step(trip, "prepare", world, () => runOnNode(trip, "prepare", script, world));
+    await step(trip, "prepare", world, () => runOnNode(trip, "prepare", { run: script }, world));
     return undefined;
   } catch (thrown) {
     const { end, failure } = await afterFailure(trip, thrown, world);

@@ -4,7 +4,7 @@ import { RotaError, messageOf } from "../base/errors.ts";
 import type { Redact } from "../base/redact.ts";
 import type { Emit, StepName } from "../events/events.ts";
 import type { Node, Pool } from "../inventory/fleet.ts";
-import type { Balancers, Entry, Health, Hosts, Place, Tally } from "./ports.ts";
+import type { Balancers, Entry, Health, Hosts, Place, Restarts, Tally } from "./ports.ts";
 import type { Absence, Found, Journal } from "./records.ts";
 import type { Company } from "./soak/soak.ts";
 
@@ -17,6 +17,7 @@ export interface World {
   balancers: Balancers;
   hosts: Hosts;
   health: Health;
+  restarts: Restarts;
   journal: Journal;
   clock: Clock;
   emit: Emit;
@@ -82,8 +83,8 @@ export interface Trip {
   upgrade: string | undefined;
   /** How far it came: this decides how it may be left when something fails. `tried`: a return by hand, unproven. */
   reached: "untouched" | "tried" | "drained" | "changed" | "proven" | "back";
-  /** The process before the restart, where the pool names a pid file. */
-  process: string | undefined;
+  /** What ran before the restart, as its proof told it. */
+  ranBefore: string | undefined;
   /** drain.via status-page: somebody held the page out before, and keeps it so. */
   pageWasOut: boolean;
   /** Sessions that were left at the limit, and are not waited for any more (drain.at_limit: go-on). */

@@ -22,7 +22,7 @@ test("every key in the reference has a meaning", () => {
 test("every link inside the reference leads to a heading of it", () => {
   const page = read("docs/inventory.md");
   const headings = [...page.matchAll(/^## `(.*)`$/gm)].map(([, path = ""]) =>
-    path.toLowerCase().replaceAll(".", ""),
+    path.toLowerCase().replaceAll(".", "").replaceAll(" ", "-"),
   );
   const links = [...page.matchAll(/\]\(#([^)]*)\)/g)].map(([, anchor]) => anchor);
   expect(links.filter((anchor) => !headings.includes(anchor ?? ""))).toEqual([]);

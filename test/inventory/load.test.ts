@@ -36,7 +36,11 @@ describe("a fault of the file is told with its line and column:", () => {
       '6:26 pools.web.vars.A: unknown key "secrt"; did you mean "secret"?',
     ],
     ["a missing key", withPool("").replace(/ {4}restart.*\n/, ""), "4:3 pools.web.restart: is missing"],
-    ["a missing word", withPool("").replace("via: command, ", ""), "6:5 pools.web.restart.via: is missing"],
+    [
+      "a missing word",
+      withPool("").replace("via: command, ", ""),
+      "6:5 pools.web.restart.via: is missing; write command, systemd, gunicorn or none",
+    ],
     [
       "a word that is none",
       withPool("    ready: { proof: passs }\n"),

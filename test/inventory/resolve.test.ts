@@ -26,7 +26,13 @@ test("what the file leaves out has its default", () => {
             name: "web1",
             host: "10.0.1.1",
             server: "web1",
-            ssh: { user: "ada", port: 22, identity: undefined, knownHosts: "/home/ada/.ssh/known_hosts" },
+            ssh: {
+              user: "ada",
+              port: 22,
+              identity: undefined,
+              knownHosts: "/home/ada/.ssh/known_hosts",
+              sudo: false,
+            },
             vars: {},
           },
         ],
@@ -34,7 +40,7 @@ test("what the file leaves out has its default", () => {
         drain: { within: 60_000, atLimit: "stop" },
         statusPage: undefined,
         upgrade: undefined,
-        restart: { via: "command", run: "./restart", pidfile: undefined },
+        restart: { via: "command", run: "./restart", proof: undefined },
         check: {
           url: "http://{host}:8000/_status",
           status: 200,
@@ -117,7 +123,13 @@ test("a node's own ssh wins key by key, for every node of a range", () => {
   const text = `${withNodes(
     "\n      web1: h1\n      web[2:3]: { host: 'h[2:3]', ssh: { port: 2222, identity: ~/other } }\n",
   )}ssh: { user: deploy, port: 22022, identity: /keys/id, known_hosts: known }\n`;
-  const all = { user: "deploy", port: 22_022, identity: "/keys/id", knownHosts: "/work/inventories/known" };
+  const all = {
+    user: "deploy",
+    port: 22_022,
+    identity: "/keys/id",
+    knownHosts: "/work/inventories/known",
+    sudo: false,
+  };
   const own = { ...all, port: 2222, identity: "/home/ada/other" };
   expect(nodesOf(text).map(({ ssh }) => ssh)).toEqual([all, own, own]);
 });

@@ -137,7 +137,7 @@ test.runIf(isFull)(
 test("what is wrong is found before the first node is touched, and listed at once", async () => {
   await using lab = await startLab({ bootSeconds: 0, nodes: 3, workers: 1 });
   const [web1, web2] = [lab.node("web1"), lab.node("web2")];
-  await web1.sshd.stop();
+  await web1.sshd?.stop();
   const inventory = await lab.inventory(
     { nodes: { ghost: { host: web2.host, ssh: { port: web2.sshPort } } } },
     {

@@ -72,10 +72,10 @@ function entryOfBalancer(
   return { socket, master: `unix:${masterSocket}` };
 }
 
-const entryOf = ({ host, sshPort, pidFile }: LabNode): Overrides => ({
+const entryOf = ({ host, sshPort, pidFile, folder }: LabNode): Overrides => ({
   host,
   ssh: { port: sshPort },
-  vars: { APP_PID: pidFile },
+  vars: { APP_PID: pidFile, NODE_HOME: folder },
 });
 
 function merged(base: Overrides, over: Overrides): Overrides {

@@ -8,6 +8,7 @@ import { startGate, type Gate } from "./gate.ts";
 import { startNode, type LabNode, type NodeOptions } from "./node.ts";
 import { processesIn, type Processes } from "./processes.ts";
 import { knownHostsLine, makeKey } from "./ssh-keys.ts";
+import { removeCgroups } from "./systemd.ts";
 import { untilAllUp, untilChecked } from "./servers.ts";
 
 export interface LabOptions {
@@ -17,6 +18,8 @@ export interface LabOptions {
   backends?: string[];
   /** How long the app takes to import. */
   bootSeconds?: number;
+  /** The nodes' sshd and app run under a systemd of their own; whoever logs in uses sudo. */
+  systemd?: NodeOptions["systemd"];
   /** Of each app; fewer start faster, and are enough where no load runs. */
   workers?: number;
   /** HAProxy's health checks. */
@@ -57,14 +60,21 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const folder = await mkdtemp(join(tmpdir(), "lab-")); // short: a Unix socket's path has at most 107 bytes
   const processes = processesIn(folder);
   let stopped: Promise<void> | undefined;
-  const stop = (): Promise<void> => (stopped ??= processes.end());
+  let site: Site | undefined;
+  const stop = (): Promise<void> => (stopped ??= endSite(folder, site, processes));
   try {
-    const site = await startSite(folder, processes, options);
+    site = await startSite(folder, processes, options);
     return { ...site, ...actionsOn(site), pids: () => processes.pids(), stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function endSite(folder: string, site: Site | undefined, processes: Processes): Promise<void> {
+  for (const node of site?.nodes ?? []) node.stop();
+  await processes.end();
+  await removeCgroups(folder);
 }
 
 async function startSite(folder: string, processes: Processes, options: LabOptions): Promise<Site> {
@@ -81,6 +91,7 @@ async function startSite(folder: string, processes: Processes, options: LabOptio
         workers,
         release,
         processes,
+        systemd: options.systemd,
         authorizedKey: `${identity}.pub`,
       }),
     ),

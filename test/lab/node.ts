@@ -1,12 +1,13 @@
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { notYet, yes } from "../../src/base/poll.ts";
 import { runs } from "./family.ts";
 import type { Processes } from "./processes.ts";
 import { makeKey } from "./ssh-keys.ts";
-import { startSshd, type Sshd } from "./sshd.ts";
+import { startSshd, sshdUnit, type Sshd, type SshdOptions, untilListens } from "./sshd.ts";
+import { startSystemd, type Systemd, type SystemdOptions } from "./systemd.ts";
 import { waitFor } from "./wait.ts";
 
 /** A host of the lab: an address, a folder, an sshd, and the app under gunicorn. */
@@ -22,7 +23,10 @@ export interface LabNode {
   /** Of gunicorn's master. */
   pidFile: string;
   statusUrl: string;
-  sshd: Sshd;
+  /** Absent where a systemd runs it. */
+  sshd: Sshd | undefined;
+  /** Ends the systemd that it runs under, and with it all; nothing where there is none. */
+  stop(): void;
   /** Of gunicorn's master; undefined when it does not run. */
   pid(): Promise<number | undefined>;
   /** What the running app says it is; undefined when it does not answer within a second. */
@@ -46,6 +50,8 @@ export interface NodeOptions {
   folder: string;
   authorizedKey: string;
   bootSeconds: number;
+  /** sshd and the app are units of a systemd of the node's own. */
+  systemd?: Pick<SystemdOptions, "sudo"> | undefined;
   /** gunicorn's sync workers, which never keep a connection: nobody's idle connection is cut when they end. */
   workers: number;
   release: string;
@@ -58,14 +64,16 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
   await mkdir(folder);
   await installApp(folder, options);
   const hostKey = await makeKey(join(folder, "ssh_host_ed25519_key"));
-  const sshd = await startSshd({ ...options, folder, hostKey, address: host, port: sshPort });
-
+  const sshdOptions = { ...options, folder, hostKey, address: host, port: sshPort };
   const pidFile = join(folder, "app.pid");
   const statusUrl = `http://${host}:${appPort}/_status`;
   const run = async (command: string, argument: string): Promise<void> => {
     const env = { PATH: "/usr/bin:/bin", ...processes.mark };
     await promisify(execFile)(join(folder, command), [argument], { cwd: folder, env });
   };
+  await run("switch-release", options.release);
+  const systemd = options.systemd && (await startUnits(options.systemd, sshdOptions));
+  const sshd = systemd ? undefined : await startSshd(sshdOptions);
   const node: LabNode = {
     name,
     host,
@@ -76,6 +84,7 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
     pidFile,
     statusUrl,
     sshd,
+    stop: () => systemd?.stop(),
     async pid() {
       const pid = Number(await readFile(pidFile, "utf8").catch(() => ""));
       return pid > 0 && runs(pid) ? pid : undefined;
@@ -96,9 +105,32 @@ export async function startNode(options: NodeOptions): Promise<LabNode> {
         every,
       ),
   };
-  await node.switchRelease(options.release);
-  await node.appctl("start");
+  if (!systemd) await node.appctl("start");
   return node;
+}
+
+/** The app is `my_app`. */
+async function startUnits(
+  systemd: Pick<SystemdOptions, "sudo">,
+  sshdOptions: SshdOptions & { folder: string },
+): Promise<Systemd> {
+  const { folder, processes } = sshdOptions;
+  await chmod(join(folder, ".."), 0o711); // whoever logs in is not the owner
+  const units = {
+    "sshd.service": await sshdUnit(sshdOptions),
+    "my_app.service": `[Service]
+Type=notify
+EnvironmentFile=${folder}/node.env
+Environment=NODE_HOME=${folder} PYTHONDONTWRITEBYTECODE=1
+ExecStart=/usr/bin/gunicorn --bind \${ADDRESS} --workers \${WORKERS} --worker-class sync --chdir ${folder}/current --pid ${folder}/app.pid --graceful-timeout 10 app:application
+KillMode=mixed
+Restart=on-failure
+RestartSec=200ms
+`,
+  };
+  const started = await startSystemd({ folder, units, processes, ...systemd });
+  await untilListens(sshdOptions);
+  return started;
 }
 
 async function installApp(

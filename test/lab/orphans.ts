@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { endFamily } from "./family.ts";
+import { removeCgroups } from "./systemd.ts";
 
 const folder = process.argv[2] ?? "";
 
@@ -16,4 +17,5 @@ const roots = (lines.at(-2) ?? "").split(" ").filter(Boolean).map(Number);
 await endFamily(folder, () => roots);
 for (const [, place = ""] of readFileSync("/proc/mounts", "utf8").matchAll(/^\S+ (\S+)/gm))
   if (place.startsWith(`${folder}/`)) execFileSync("umount", [place]);
+await removeCgroups(folder);
 rmSync(folder, { recursive: true, force: true });

@@ -61,6 +61,18 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
   return sshd;
 }
 
+/** For one that a systemd starts: writes its configuration, and gives its unit. */
+export async function sshdUnit(options: SshdOptions): Promise<string> {
+  const configFile = join(options.folder, "sshd_config");
+  await writeFile(configFile, sshdConfig(options));
+  return `[Service]\nExecStart=/usr/sbin/sshd -D -e -f ${configFile}\nKillMode=process\n`;
+}
+
+export const untilListens = (options: SshdOptions): Promise<void> =>
+  waitFor("sshd to listen", 20_000, async () =>
+    (await listens(options)) ? yes(undefined) : notYet(`it does not on ${options.address}:${options.port}`),
+  );
+
 const sshdConfig = ({
   address,
   port,

@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { remoteCommand, scriptOnStdin } from "../../src/remote/script.ts";
+import { remoteCommand as commandAs, scriptOnStdin } from "../../src/remote/script.ts";
+
+const remoteCommand = commandAs("itself");
 
 interface Ran {
   stdout: string;

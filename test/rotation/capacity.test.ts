@@ -261,7 +261,7 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
     prepare: undefined,
     statusPage: undefined,
     upgrade: undefined,
-    restart: { via: "command", run: "true", pidfile: undefined },
+    restart: { via: "command", run: "true", proof: undefined },
     check: { url: "http://{host}/", status: 200, body: undefined, times: 1, within: 1, whileOut: 404 },
     ready: { proof: "pass", ramp: undefined },
     rollout: {

@@ -211,7 +211,7 @@ function startTrip(
     prepare: errand.upgrade ? pool.prepare : undefined,
     upgrade: errand.upgrade ? pool.upgrade?.run : undefined,
     reached: "untouched",
-    process: undefined,
+    ranBefore: undefined,
     pageWasOut: false,
     gaveUp: undefined,
     outSince: undefined,

@@ -1,0 +1,79 @@
+/** How an app may be restarted, as an inventory says it. */
+import * as z from "zod";
+import { shown } from "./names.ts";
+import { duration, filled } from "./schema-parts.ts";
+
+const pidfile = filled.describe(
+  "The process named in it must be another one afterwards. {node}, and the like, is filled in as in check.url.",
+);
+
+const field = z
+  .string()
+  .regex(/^[\w-]+(\.[\w-]+)*$/, {
+    error: ({ input }) => `${shown(input)} is not a field of JSON; write pid, or app.started`,
+  })
+  .describe("A field of the JSON that check.url answers with: pid, app.started.");
+
+const proof = z
+  .union(
+    [
+      z.strictObject({ pidfile }),
+      z.strictObject({
+        field,
+        is: filled
+          .optional()
+          .describe(
+            'What the field must say afterwards: "{RELEASE}". Absent: something else than before the restart.',
+          ),
+      }),
+    ],
+    { error: "write { pidfile: /run/my_app.pid }, { field: pid } or { field: version, is: '{RELEASE}' }" },
+  )
+  .optional()
+  .describe("What shows that the app was restarted, besides exit code 0.");
+
+const byCommand = z.strictObject({
+  via: z.literal("command").describe("By a command of yours."),
+  run: filled.describe("Run as /bin/sh -eu in the login folder. Variables are in the environment."),
+  proof,
+});
+
+const bySystemd = z.strictObject({
+  via: z
+    .literal("systemd")
+    .describe(
+      "systemctl restart, proven by a new main process and a new invocation of the unit, which must be active. Mostly needs ssh.sudo.",
+    ),
+  unit: z
+    .string()
+    .regex(/^[A-Za-z0-9:_.@][A-Za-z0-9:_.@\\-]*$/, {
+      error: ({ input }) => `${shown(input)} is not a unit's name; write my_app, or my_app@1.service`,
+    })
+    .describe("The service's unit; .service may be left out."),
+});
+
+const byGunicorn = z.strictObject({
+  via: z
+    .literal("gunicorn")
+    .describe("A gunicorn master that no systemd looks after, asked by signals; needs its user, or root."),
+  pidfile: filled.describe("gunicorn's --pid file. {node}, and the like, is filled in as in check.url."),
+  how: z
+    .enum(["restart"])
+    .default("restart")
+    .describe(
+      "restart: a second master loads the app (USR2); the first one is ended when the other's workers are ready. A release that does not boot leaves the first one running.",
+    ),
+  boot_within: duration.default("120s").describe("How long the new workers may take to boot."),
+});
+
+const none = z.strictObject({
+  via: z.literal("none").describe("Nothing is restarted: the app takes the upgrade by itself."),
+});
+
+export const restart = z.discriminatedUnion("via", [byCommand, bySystemd, byGunicorn, none], {
+  error: ({ input }) => {
+    if (typeof input !== "object" || input === null) return undefined;
+    const via = "via" in input ? `${shown(input.via)} is not accepted here` : "is missing";
+    return `${via}; write command, systemd, gunicorn or none`;
+  },
+});

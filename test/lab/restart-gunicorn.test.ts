@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { startLab } from "./lab.ts";
+import { startLoad } from "./load.ts";
+import { runRota } from "./rota.ts";
+
+test(
+  "a second gunicorn master takes over; one that does not boot leaves the first one running",
+  { timeout: 120_000 },
+  async () => {
+    await using lab = await startLab({ nodes: 2, balancers: 1 });
+    const restart = { via: "gunicorn", run: undefined, pidfile: "{APP_PID}", boot_within: "20s" };
+    const deploy = (inventory: string, release: string) =>
+      runRota(lab, ["deploy", "-i", inventory, "--set", `RELEASE=${release}`, "--yes"]);
+    const inventory = await lab.inventory({ restart });
+    await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds: 100 });
+
+    const before = await Promise.all(lab.nodes.map((node) => node.pid()));
+    const done = await deploy(inventory, "2");
+    expect(done.code, done.stderr).toBe(0);
+    const after = await Promise.all(lab.nodes.map((node) => node.pid()));
+    expect(after.filter((pid) => pid === undefined || before.includes(pid))).toEqual([]);
+    expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["2", "2"]);
+
+    const upgrade =
+      'cd "$NODE_HOME" && ./switch-release "$RELEASE" && echo "raise RuntimeError()" > current/app.py';
+    const broken = await deploy(await lab.inventory({ restart, upgrade }), "3");
+    expect(broken.code, broken.stderr).toBe(1);
+    expect(broken.stderr).toMatch(/the second master ended .*; the first master, \d+, runs on/);
+    expect(broken.stderr).toContain("web1 is out of rotation");
+    expect(await lab.node("web1").pid()).toBe(after[0]);
+    expect(await lab.node("web1").release()).toBe("2");
+    expect(await load.stop()).toMatchObject({ lost: 0, examples: [] });
+  },
+);
