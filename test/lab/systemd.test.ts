@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { type Lab, startLab } from "./lab.ts";
 import { startLoad } from "./load.ts";
 import { type Ended, runRota } from "./rota.ts";
+import { sudoPassword } from "./systemd.ts";
 
 const bySystemd = {
   restart: { via: "systemd", unit: "my_app", run: undefined },
@@ -22,7 +23,7 @@ test(
   "units are restarted by sudo under load: proven, no request lost, and no process list shows a secret",
   { timeout: 120_000 },
   async () => {
-    await using lab = await startLab({ nodes: 2, systemd: { sudo: { password: undefined } } });
+    await using lab = await startLab({ nodes: 2, systemd: { sudo: "nothing" } });
     const upgrade = 'cd "$NODE_HOME" && ./switch-release "$RELEASE" && [ "$TOKEN" = "$(cat token)" ]';
     const inventory = await lab.inventory({ ...bySystemd, upgrade: `${upgrade} && sleep 0.5` }, asDeploy);
     for (const { folder } of lab.nodes) await writeFile(join(folder, "token"), token);
@@ -64,7 +65,7 @@ test(
     await using lab = await startLab({
       nodes: 2,
       balancers: 1,
-      systemd: { sudo: { password: "s3cret pass" } },
+      systemd: { sudo: "password" },
     });
     const withPassword = { ssh: { user: "deploy", sudo: "password" } };
     const env = { LAB_TOKEN: token };
@@ -84,7 +85,7 @@ test(
     expect(none.code, none.stderr).toBe(2);
     expect(none.stderr).toContain("$ROTA_SUDO_PASSWORD");
 
-    const right = { ...env, ROTA_SUDO_PASSWORD: "s3cret pass" };
+    const right = { ...env, ROTA_SUDO_PASSWORD: sudoPassword };
     const unfit = await runRota(lab, ["deploy", "-i", missing, ...words], right);
     expect(unfit.stderr).toContain("there is no unit my_ap");
     expect(unfit.stderr).toContain("web1 is as it was found");

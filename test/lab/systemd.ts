@@ -1,7 +1,6 @@
 /** A systemd of a node's own: PID 1 of private namespaces, with the unit files that it is given. */
 import { chmod, copyFile, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { existsSync, readdirSync } from "node:fs";
-import { execFileSync } from "node:child_process";
 import { basename, join } from "node:path";
 import { childrenOf, signal } from "./family.ts";
 import type { Processes } from "./processes.ts";
@@ -11,8 +10,8 @@ export interface SystemdOptions {
   folder: string;
   /** Names and texts of units, all of them started. */
   units: Record<string, string>;
-  /** The user `deploy`, who may use sudo(8) with this password, or without one. */
-  sudo: { password: string | undefined };
+  /** What sudo(8) asks of the user `deploy`. */
+  sudo: "nothing" | "password";
   processes: Processes;
 }
 
@@ -27,7 +26,7 @@ export async function startSystemd({ folder, units, sudo, processes }: SystemdOp
   const target = `[Unit]\nDefaultDependencies=no\nWants=${[...wanted, ...Object.keys(units)].join(" ")}\n`;
   for (const [name, text] of Object.entries({ ...units, "lab.target": target }))
     await writeFile(join(folder, "units", name), text);
-  await writeEtc(join(folder, "etc"), sudo.password);
+  await writeEtc(join(folder, "etc"), sudo);
   const boot = join(import.meta.dirname, "systemd/boot");
   const pid = await processes.start(boot, [folder, cgroupOf(folder)], join(folder, "systemd.log"));
   return {
@@ -38,17 +37,21 @@ export async function startSystemd({ folder, units, sudo, processes }: SystemdOp
   };
 }
 
+/** Of `deploy`; as crypt(5) stores it. */
+export const sudoPassword = "s3cret pass";
+const hash =
+  "$6$rotalab$Z.46byZaqksBwRmyo.wE5tnhPt3bq2fFhipFuS1pn6H/E72OdF0WfkaTgqrb0zipS2VUkBZaIR98/ucSsNr7S0";
+
 /** A user, and what sudo(8) asks of it, that only processes under this systemd see. */
-async function writeEtc(etc: string, password: string | undefined): Promise<void> {
+async function writeEtc(etc: string, sudo: SystemdOptions["sudo"]): Promise<void> {
   await mkdir(etc);
   for (const name of ["passwd", "shadow", "group"]) await copyFile(`/etc/${name}`, join(etc, name));
   const add = async (name: string, line: string): Promise<void> =>
     writeFile(join(etc, name), `${await readFile(join(etc, name), "utf8")}${line}\n`);
-  const hash = execFileSync("openssl", ["passwd", "-6", password ?? "never asked for"], { encoding: "utf8" });
   await add("passwd", "deploy:x:4711:4711::/tmp:/bin/sh");
   await add("group", "deploy:x:4711:");
-  await add("shadow", `deploy:${hash.trim()}:20000:0:99999:7:::`);
-  const rule = password === undefined ? "NOPASSWD: ALL" : "ALL";
+  await add("shadow", `deploy:${hash}:20000:0:99999:7:::`);
+  const rule = sudo === "nothing" ? "NOPASSWD: ALL" : "ALL";
   await writeFile(join(etc, "sudoers"), `root ALL=(ALL) ALL\ndeploy ALL=(root) ${rule}\n`);
   await chmod(join(etc, "sudoers"), 0o440);
   await chmod(join(etc, "shadow"), 0o640);
