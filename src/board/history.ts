@@ -49,6 +49,7 @@ const widest = 120;
 /** Each step is drawn in its own letter. */
 const letters: Record<StepName, string> = {
   prepare: "p",
+  once: "o",
   survey: "v",
   drain: "d",
   settle: "s",
@@ -90,14 +91,17 @@ const sayDeed = (deed: DeedRecord): string =>
 /** Most runs prepare nothing, and don't soak. */
 const legendOf = ({ steps }: WholeRun): string[] =>
   stepNames
-    .filter((name) => !/^(prepare|soak)$/.test(name) || steps.some(({ step }) => step === name))
+    .filter((name) => !/^(prepare|once|soak)$/.test(name) || steps.some(({ step }) => step === name))
     .map((name) => `${letters[name]} ${name}`);
 
 const sayUnended = (steps: StepRecord[]): string =>
   tripOf(steps).length > 0 || steps.some(({ ended }) => !ended) ? `at ${steps.at(-1)?.step}` : "no turn";
 
 /** Without what was done before its turn. */
-const tripOf = (steps: StepRecord[]): StepRecord[] => steps.filter(({ step }) => step !== "prepare");
+const tripOf = (steps: StepRecord[]): StepRecord[] => steps.filter(({ step }) => !isBefore(step));
+
+/** Run before any node leaves. */
+const isBefore = (step: StepName): boolean => step === "prepare" || step === "once";
 
 const toneOf = (end: string | undefined, steps: StepRecord[]): Tone => {
   if (end === "back") return "good";

@@ -10,9 +10,10 @@ import { statusPages } from "../health/pages.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import type { Lease } from "../journal/keep.ts";
 import { type GoOn, failureOf, interruptionOf, isUntouched, sayLeft } from "../rotation/ending.ts";
+import { isToUndo } from "../rotation/on-failure.ts";
 import { type Plan, tripsOf } from "../rotation/plan/plan.ts";
 import type { Hosts } from "../rotation/ports.ts";
-import type { Absence, Known, RunStart } from "../rotation/records.ts";
+import type { Absence, RunStart } from "../rotation/records.ts";
 import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";
 import { traceOf } from "../rotation/unfinished.ts";
 import { type World, nameOf } from "../rotation/world.ts";
@@ -30,8 +31,17 @@ import { type View, openView } from "./views.ts";
 import { reasonOf, secretsOf } from "./variables.ts";
 import { commandLine, inventoryWords } from "./words.ts";
 
-interface Means {
-  known: Known & Pick<OpenJournal, "did">;
+/** What a run came to. */
+export interface Acted {
+  run: string;
+  code: ExitCode;
+  failure: RotaError | undefined;
+  /** The release failed on a node, and the inventory wants the run undone. */
+  isToUndo: boolean;
+}
+
+export interface Means {
+  known: OpenJournal;
   /** A run that nobody finished, and that this one takes the place of. */
   over: string | undefined;
   lease: Lease;
@@ -39,7 +49,7 @@ interface Means {
   stop: Stop;
 }
 
-export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise<ExitCode> {
+export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise<Acted> {
   const { command, site, args } = work;
   const { lease, stop } = means;
   const { journal } = lease;
@@ -50,15 +60,25 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     by: whoIsThis(io.env),
     reason: reasonOf(args.reason, site.fleet, io.env),
     set: Object.fromEntries(Object.entries(work.set).map(([key, value]) => [key, redact(value)])),
+    undoes: work.undoes?.run,
+    sets: work.undoes?.sets,
   };
   const nodes = tripsOf(plan).map(nameOf);
   const run = await beginOrGoOn(work, { ...start, nodes }, means, redact);
-  if (means.over !== undefined) await journal.end(means.over, "aborted", `run ${run} took its place`);
+  if (means.over !== undefined && means.over !== work.undoes?.run)
+    await journal.end(means.over, "aborted", `run ${run} took its place`);
+  if (work.undoes) await journal.undone(work.undoes.run, run);
   const goOn = goOnWith(run, args, redact(work.again));
   const view = await openView(io, args.json === true);
-  stop.afterThisNode.addEventListener("abort", () => view.emit({ type: "stopping", how: "after this node" }));
-  stop.now.addEventListener("abort", () => view.emit({ type: "stopping", how: "now" }));
-  view.emit({ type: "run started", run, ...start, nodes, leftAlone: plan.leftAlone });
+  const over = new AbortController();
+  const { signal } = over;
+  const { afterThisNode, now } = stop;
+  afterThisNode.addEventListener("abort", () => view.emit({ type: "stopping", how: "after this node" }), {
+    signal,
+  });
+  now.addEventListener("abort", () => view.emit({ type: "stopping", how: "now" }), { signal });
+  const { sets: _, ...shown } = start;
+  view.emit({ type: "run started", run, ...shown, nodes, leftAlone: plan.leftAlone });
   // Whoever saw the plan has been told.
   if (args.json) for (const { text } of plan.drift) view.emit({ type: "notice", text });
 
@@ -67,19 +87,23 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     rollOut(plan, underLease(worldOf(work, plan, means, { run, ...start }, view, io), lease), work.travel),
   );
   const left = sayLeft(rollout.ended, rollout.notStarted);
+  const undo =
+    command === "deploy" && isToUndo(rollout) && !stop.afterThisNode.aborted && !lease.lost.aborted;
   const failure =
     leaseLossOf(lease, left) ??
-    failureOf(rollout, goOn) ??
+    (undo ? beforeUndo(failureOf(rollout, goOn)) : failureOf(rollout, goOn)) ??
     interruptionOf(rollout, goOn) ??
     (await lastWord(() => journal.end(run, "done"), left));
   const end = endOf(failure, rollout);
   if (failure) await lastWord(() => journal.end(run, end, failure.message), left);
   const ms = Math.round(systemClock.now() - began);
   view.emit({ type: "run ended", run, end, ms, ...(failure ? told(failure) : {}) });
+  over.abort();
   view.close();
   if (!args.json) for (const line of reportLines(view.state())) io.out(fit(line, io.width));
   if (failure) for (const line of errorLines(failure)) io.err(line);
-  return tellDefects(rollout, io) ?? exits[end];
+  const defect = tellDefects(rollout, io);
+  return { run, code: defect ?? exits[end], failure, isToUndo: undo && defect === undefined };
 }
 
 async function beginOrGoOn(
@@ -119,6 +143,7 @@ const exits: Record<RunEnd, ExitCode> = {
   refused: Exit.refused,
   interrupted: Exit.interrupted,
   aborted: Exit.ok,
+  "rolled back": Exit.ok,
 };
 
 /** What is neither the world's doing nor a person's keeps its trace, after how things were left. */
@@ -201,6 +226,16 @@ async function lastWord(write: () => Promise<void>, left: string): Promise<RotaE
     return new RotaError(thrown.code, { problem: thrown.message, left, cause: thrown });
   }
 }
+
+/** What a person is to do is told when that is over. */
+const beforeUndo = (failure: RotaError | undefined): RotaError | undefined =>
+  failure &&
+  new RotaError(failure.code, {
+    problem: failure.message,
+    ...(failure.left === undefined ? {} : { left: failure.left }),
+    next: "nothing yet: what was upgraded is put back now (rollout.on_failure)",
+    cause: failure,
+  });
 
 const told = ({ code, message: problem, left, next }: RotaError) => ({
   code,

@@ -8,7 +8,7 @@ import { type Plan, type PlanOptions, tripsOf } from "../rotation/plan/plan.ts";
 import type { Deed, Known } from "../rotation/records.ts";
 import type { Travel } from "../rotation/rollout.ts";
 import { nameOf } from "../rotation/world.ts";
-import { act } from "./act.ts";
+import { type Acted, type Means, act } from "./act.ts";
 import { confirm } from "./confirm.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
@@ -56,6 +56,10 @@ export interface Work {
   options: (journal: Known) => Promise<PlanOptions>;
   /** The same command again, as a person can paste it. */
   again: string;
+  /** Of a rollback: the run that it undoes, and what each node is given. */
+  undoes?: { run: string; sets: Record<string, Record<string, string>> } | undefined;
+  /** What follows under the same lease where the release failed, and the inventory wants that undone. */
+  onFailure?: ((failed: Acted, means: Means) => Promise<ExitCode>) | undefined;
 }
 
 /** @throws RotaError before anything was touched */
@@ -85,7 +89,9 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   const first = shown ? tripsOf(ready.plan)[0] : showPlan(ready, args, io);
   if (!first) return nothingToDo(work, ready, io);
   if (stop.afterThisNode.aborted) throw new RotaError("INTERRUPTED", { problem: "stopped", left: untouched });
-  return await act(work, ready.plan, { known: journal, lease, hosts, stop, over: ready.over }, io);
+  const means = { known: journal, lease, hosts, stop, over: ready.over };
+  const acted = await act(work, ready.plan, means, io);
+  return acted.isToUndo && work.onFailure ? await work.onFailure(acted, means) : acted.code;
 }
 
 /** @throws RotaError REFUSED where a change would be seen by nobody else */

@@ -12,13 +12,17 @@ import { untouched } from "./refuse.ts";
 import { variablesOf } from "./variables.ts";
 import { inventoryWords } from "./words.ts";
 
-interface Rest {
+interface Asked {
   run: WholeRun;
   fleet: Fleet;
+  /** What the node was given with --set. */
+  setOf: (node: Node) => Record<string, string>;
+}
+
+interface Rest extends Asked {
   /** Names of the nodes that are left, and of those among them that failed. */
   nodes: string[];
   failed: Set<string>;
-  set: Record<string, string>;
 }
 
 interface Wishes {
@@ -56,7 +60,12 @@ export async function stepsDone(
 }
 
 /** Those of the nodes that say themselves that their upgrade is done. */
-async function askedDone(nodes: Node[], pool: Pool, { run, fleet, set }: Rest, io: Io): Promise<Node[]> {
+export async function askedDone(
+  nodes: Node[],
+  pool: Pool,
+  { run, fleet, setOf }: Asked,
+  io: Io,
+): Promise<Node[]> {
   const question = pool.upgrade?.doneIf;
   if (question === undefined) return [];
   const names = nodes.map(({ name }) => name).join(", ");
@@ -65,7 +74,7 @@ async function askedDone(nodes: Node[], pool: Pool, { run, fleet, set }: Rest, i
   await using hosts = sshHosts({ connectWithin: () => connectLimit, agent: io.env["SSH_AUTH_SOCK"] });
   const answers = await Promise.all(
     nodes.map(async (node) => {
-      const { variables } = variablesOf(node, set, fleet.name, io.env);
+      const { variables } = variablesOf(node, setOf(node), fleet.name, io.env);
       return await isDone(node, question, { ...variables, ROTA_RUN: run.run }, pool, hosts);
     }),
   );

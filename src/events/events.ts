@@ -4,9 +4,10 @@
  */
 import type { ErrorCode } from "../base/errors.ts";
 
-/** The steps of a rotation, `prepare` being before all of them leave: one vocabulary for code, journal, events, board and docs. */
+/** The steps of a rotation, `prepare` and `once` being before any node leaves: one vocabulary for code, journal, events, board and docs. */
 export const stepNames = [
   "prepare",
+  "once",
   "survey",
   "drain",
   "settle",
@@ -31,10 +32,10 @@ export interface OutputLine {
 export const nodeEnds = ["back", "as found", "out", "kept out"] as const;
 export type NodeEnd = (typeof nodeEnds)[number];
 
-export const runEnds = ["done", "failed", "interrupted", "refused", "aborted"] as const;
+export const runEnds = ["done", "failed", "interrupted", "refused", "aborted", "rolled back"] as const;
 export type RunEnd = (typeof runEnds)[number];
 
-export const commandNames = ["deploy", "rotate", "drain", "ready"] as const;
+export const commandNames = ["deploy", "rotate", "drain", "ready", "rollback"] as const;
 export type CommandName = (typeof commandNames)[number];
 
 /** What a person does that is no run of its own, and is written down all the same. */
@@ -54,6 +55,8 @@ export type EventBody =
       set: Record<string, string>;
       nodes: string[];
       leftAlone: { node: string; why: string }[];
+      /** The run that this one undoes. */
+      undoes?: string | undefined;
     }
   | { type: "batch started"; pool: string; batch: number; of: number; nodes: string[]; canary?: true }
   | { type: "step started"; node: string; step: StepName }

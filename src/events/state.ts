@@ -93,7 +93,7 @@ export function reduce(state: RunState, event: Event): RunState {
         saw: undefined,
         done: [...node.done, { step: event.step, ms: event.ms, ok: event.ok }],
         // Its trip has not begun: it serves, and has its turn later.
-        ...(event.step === "prepare" ? { step: undefined, started: undefined } : {}),
+        ...(event.step === "prepare" || event.step === "once" ? { step: undefined, started: undefined } : {}),
       }));
     case "node ended":
       return withNode(state, event.node, (node) => ({

@@ -39,6 +39,10 @@ export interface RunStart {
   nodes: string[];
   /** What the command was given: a resume goes by it. */
   args: Record<string, unknown>;
+  /** The run that this one undoes. */
+  undoes?: string | undefined;
+  /** Values of --set by node, where each has its own: of a rollback. */
+  sets?: Record<string, Record<string, string>> | undefined;
 }
 
 /** Where runs are recorded, before and after each act. @throws RotaError JOURNAL, LEASE_LOST */
@@ -57,14 +61,18 @@ export interface Journal {
   putBack(fleet: string, node: string): Promise<void>;
   nodeEnded(run: string, node: string, end: NodeEnd, why?: string): Promise<void>;
   end(run: string, end: RunEnd, message?: string): Promise<void>;
+  /** The run is over: another one undoes it. How it had ended stays readable. */
+  undone(run: string, by: string): Promise<void>;
 }
 
 /** What the journal knows from before. @throws RotaError JOURNAL */
 export interface Known {
   /** Nodes of the fleet that are out because of us, by name. */
   absences(fleet: string): Promise<Map<string, Absence>>;
-  /** What the last deploy that put this node back was given with --set. */
+  /** What the last deploy or rollback that put this node back was given with --set. */
   lastSet(fleet: string, node: string): Promise<Record<string, string> | undefined>;
+  /** Every deploy and rollback that did something on these nodes, the newest first. */
+  changes(fleet: string, nodes: string[]): Promise<Change[]>;
   /** How long the last good rotations of the fleet took, a node: milliseconds, newest first. */
   lastRotations(fleet: string): Promise<number[]>;
   /** Runs, the newest first; of one fleet, or of all. */
@@ -75,6 +83,22 @@ export interface Known {
   deeds(fleet: string | undefined, most: number): Promise<DeedRecord[]>;
   /** One run by its id, or by the beginning of it; undefined unless exactly one begins so. */
   run(id: string): Promise<WholeRun | undefined>;
+}
+
+/** What one run did on one node: its upgrade or its restart was begun. */
+export interface Change {
+  run: string;
+  command: CommandName;
+  /** The run that it undid. */
+  undoes: string | undefined;
+  node: string;
+  began: Date;
+  /** Undefined where the node's trip has no end. */
+  ended: Date | undefined;
+  /** It came back, or stayed out as it was to, and nothing was wrong with it. */
+  good: boolean;
+  /** What the node was given with --set. */
+  set: Record<string, string>;
 }
 
 /** A run as the journal has it. */

@@ -14,6 +14,8 @@ export interface RolloutEnd {
   ended: TripEnd[];
   /** Nodes whose turn did not come. */
   notStarted: Trip[];
+  /** Where too many nodes failed. */
+  stoppedIn: Pool | undefined;
 }
 
 export type Travel = (trip: Trip, world: World) => Promise<void>;
@@ -31,7 +33,8 @@ export async function rollOut(plan: Plan, world: World, travel: Travel = rotateN
   const ended = await prepareNodes(plan, world, (failed) =>
     plan.pools.some(({ pool }) => enoughIn(pool, failed)),
   );
-  if (plan.pools.some(({ pool }) => enoughIn(pool, ended))) return endOf(plan, ended);
+  if (plan.pools.some(({ pool }) => enoughIn(pool, ended))) return endOf(plan, ended, undefined);
+  let stoppedIn: Pool | undefined;
   for (const { pool, batches, neighbours } of plan.pools) {
     await rollOutPool(
       { pool, batches: stillToGo(batches, ended), neighbours },
@@ -39,15 +42,17 @@ export async function rollOut(plan: Plan, world: World, travel: Travel = rotateN
       world,
       travel,
     );
-    if (enoughIn(pool, ended)) break;
+    if (!enoughIn(pool, ended)) continue;
+    stoppedIn = pool;
+    break;
   }
   await keepOutFailed(ended, world);
-  return endOf(plan, ended);
+  return endOf(plan, ended, stoppedIn);
 }
 
-function endOf(plan: Plan, ended: TripEnd[]): RolloutEnd {
+function endOf(plan: Plan, ended: TripEnd[], stoppedIn: Pool | undefined): RolloutEnd {
   const started = new Set(ended.map(({ trip }) => trip));
-  return { ended, notStarted: tripsOf(plan).filter((trip) => !started.has(trip)) };
+  return { ended, notStarted: tripsOf(plan).filter((trip) => !started.has(trip)), stoppedIn };
 }
 
 /** Without the nodes that could not be prepared. */

@@ -21,12 +21,15 @@ export function standingsOf(run: WholeRun): Standings {
     if (trip?.outcome === "out" || (trip && lastStep(run, node)?.step === "soak" && trip.why !== undefined))
       standings.failed.push(node);
     else if (trip && !(trip.outcome === "as found" && trip.why !== undefined)) standings.done.push(node);
-    else if (!trip && steps.some((step) => step.node === node && step.step !== "prepare"))
+    else if (!trip && steps.some((step) => step.node === node && !isBefore(step.step)))
       standings.halfDone.push(node);
     else standings.rest.push(node);
   }
   return standings;
 }
+
+/** Run while all serve: the node's trip has not begun. */
+const isBefore = (step: StepName): boolean => step === "prepare" || step === "once";
 
 const lastStep = ({ steps }: WholeRun, node: string): StepRecord | undefined =>
   steps.findLast((step) => step.node === node);

@@ -181,6 +181,7 @@ function writesOn(open: OpenJournal): Journal {
     putBack: (...args) => held((journal) => journal.putBack(...args)),
     nodeEnded: (...args) => held((journal) => journal.nodeEnded(...args)),
     end: (...args) => held((journal) => journal.end(...args)),
+    undone: (...args) => held((journal) => journal.undone(...args)),
   };
 }
 
