@@ -1,6 +1,6 @@
 /** Runs of the past, as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
-import { type StepName, stepNames } from "../events/events.ts";
+import { type StepName, hookNames, stepNames } from "../events/events.ts";
 import type { DeedRecord, RunRecord, StepRecord, WholeRun } from "../rotation/records.ts";
 import { type Paint, type Tone, unpainted } from "./board.ts";
 import { columns, fit } from "./width.ts";
@@ -80,10 +80,17 @@ export function runLines(run: WholeRun, now: Date, columnsWide: number, paint: P
     }),
     "",
     paint("quiet", `  ${legendOf(run).join("  ")}`),
+    ...printedBy(run, "").map((line) => paint("quiet", line)),
     ...(run.deeds.length > 0 ? ["", ...run.deeds.map((deed) => fit(sayDeed(deed), columnsWide))] : []),
     ...(message === undefined ? [] : ["", ...message.split("\n")]),
   ];
 }
+
+/** What its hooks printed. */
+const printedBy = ({ outputs }: WholeRun, node: string): string[] =>
+  outputs
+    .filter((output) => output.node === node && hookNames.some((name) => name === output.step))
+    .flatMap(({ step, text }) => [`  ${step}`, ...text.split("\n").map((line) => `      ${line}`)]);
 
 const sayDeed = (deed: DeedRecord): string =>
   `  ${sayTime(deed.at)} ${deed.deed} by ${sayBy(deed)}${deed.what === undefined ? "" : `; ${deed.what}`}`;
@@ -170,5 +177,6 @@ export function nodeLines(
           .flatMap(({ text }) => text.split("\n").map((line) => paint("quiet", `      ${line}`))),
       ];
     }),
+    ...printedBy(run, node).map((line) => paint("quiet", line)),
   ];
 }

@@ -1,4 +1,5 @@
 /** One run from its first entry in the journal to its last word. */
+import { dirname, resolve } from "node:path";
 import PQueue from "p-queue";
 import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
@@ -9,7 +10,15 @@ import type { RunEnd } from "../events/events.ts";
 import { statusPages } from "../health/pages.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import type { Lease } from "../journal/keep.ts";
-import { type GoOn, failureOf, interruptionOf, isUntouched, sayLeft } from "../rotation/ending.ts";
+import {
+  type GoOn,
+  beforeUndo,
+  failureOf,
+  interruptionOf,
+  isUntouched,
+  sayLeft,
+} from "../rotation/ending.ts";
+import { thisMachineIn } from "../remote/here.ts";
 import { isToUndo } from "../rotation/on-failure.ts";
 import { type Plan, tripsOf } from "../rotation/plan/plan.ts";
 import type { Hosts } from "../rotation/ports.ts";
@@ -173,13 +182,19 @@ const leaseLossOf = ({ lost }: Lease, left: string): RotaError | undefined =>
 type Start = Pick<World, "run" | "fleet" | "by" | "reason">;
 
 const worldOf = (
-  { site, args }: Work,
+  { command, site, args, set }: Work,
   { gone }: Plan,
   { known, lease, hosts, stop }: Means,
   start: Start,
   view: View,
   io: Io,
 ): World => ({
+  command,
+  hooks:
+    command === "deploy" || command === "rollback"
+      ? { ...site.fleet.hooks, set, redact: redactor(secretsOf(site.nodes, io.env)) }
+      : undefined,
+  here: thisMachineIn(resolve(io.cwd, dirname(site.fleet.file)), io.env),
   run: start.run,
   fleet: start.fleet,
   by: start.by,
@@ -226,16 +241,6 @@ async function lastWord(write: () => Promise<void>, left: string): Promise<RotaE
     return new RotaError(thrown.code, { problem: thrown.message, left, cause: thrown });
   }
 }
-
-/** What a person is to do is told when that is over. */
-const beforeUndo = (failure: RotaError | undefined): RotaError | undefined =>
-  failure &&
-  new RotaError(failure.code, {
-    problem: failure.message,
-    ...(failure.left === undefined ? {} : { left: failure.left }),
-    next: "nothing yet: what was upgraded is put back now (rollout.on_failure)",
-    cause: failure,
-  });
 
 const told = ({ code, message: problem, left, next }: RotaError) => ({
   code,

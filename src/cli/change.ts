@@ -43,6 +43,8 @@ export interface Resumption {
   did: Deed;
   /** Nodes that it has put back. */
   back: ReadonlySet<string>;
+  /** Pools in which what is done once is done. */
+  onceDone: ReadonlySet<string>;
   /** Steps of its nodes that are done for good. */
   done: ReadonlyMap<string, ReadonlySet<StepName>>;
 }

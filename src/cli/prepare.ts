@@ -50,6 +50,7 @@ export async function prepare(
     goesOn: args.resume !== undefined,
     tolerated: site.tolerated,
     done,
+    onceDone: ({ name }) => args.resume?.onceDone.has(name) === true,
     doneBefore,
   });
   if (planOptions.errand.upgrade) await warn(plan, site, survey, set);

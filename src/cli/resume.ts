@@ -14,7 +14,7 @@ import { takeLease } from "./lease.ts";
 import { untouched, wentOn } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
-import { stepsDone } from "./steps-done.ts";
+import { onceDoneIn, stepsDone } from "./steps-done.ts";
 import { undoingFleet } from "./undo.ts";
 import { isUnderWay } from "./under-way.ts";
 import { reasonOf } from "./variables.ts";
@@ -70,6 +70,7 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
     run.sets?.[node.name] ?? readSet(stored.set);
   const as = run.command === "rollback" ? undoingFleet(fleet) : fleet;
   const done = await stepsDone({ run, fleet: as, nodes, failed, setOf }, args, io);
+  const onceDone = await onceDoneIn({ run, fleet: as, nodes, failed, setOf }, args, io);
   const { run: _, retry: __, ...given } = args;
   // One that left the inventory meanwhile is done without in any case.
   const known = new Set(fleet.balancers.map(({ name }) => name));
@@ -78,7 +79,7 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const again = {
     ...words,
     force: stored.force,
-    resume: { run: run.run, trace: traceOf(run), did, back: backOf(run, nodes), done },
+    resume: { run: run.run, trace: traceOf(run), did, back: backOf(run, nodes), done, onceDone },
   };
   switch (run.command) {
     case "deploy":

@@ -19,6 +19,17 @@ export const stepNames = [
 ] as const;
 export type StepName = (typeof stepNames)[number];
 
+/** Commands beside the rotations (`hooks:`): before and after a deploy, a batch and a node. */
+export const hookNames = [
+  "before_deploy",
+  "after_deploy",
+  "before_batch",
+  "after_batch",
+  "before_node",
+  "after_node",
+] as const;
+export type HookName = (typeof hookNames)[number];
+
 /** How a command on a node ended. `unknown`: the wire broke before the answer, so the world must be asked again. */
 export type Outcome = { kind: "done" } | { kind: "failed"; why: string } | { kind: "unknown"; why: string };
 
@@ -64,6 +75,9 @@ export type EventBody =
   | { type: "output"; node: string; step: StepName; stream: OutputLine["stream"]; text: string }
   | { type: "step ended"; node: string; step: StepName; ok: boolean; ms: number; why?: string }
   | { type: "node ended"; node: string; end: NodeEnd; ms: number; outMs: number; why?: string }
+  | { type: "hook started"; hook: HookName; node?: string }
+  | { type: "hook output"; hook: HookName; node?: string; stream: OutputLine["stream"]; text: string }
+  | { type: "hook ended"; hook: HookName; node?: string; ok: boolean; ms: number; why?: string }
   | { type: "notice"; node?: string; text: string }
   | { type: "stopping"; how: "after this node" | "now" }
   | {

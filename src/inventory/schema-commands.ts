@@ -3,7 +3,7 @@ import * as z from "zod";
 import { filled } from "./schema-parts.ts";
 
 /** A command, alone or with what a resume may do where nobody knows how it ended. */
-const repeatable = (run: z.ZodString | typeof filled, example: string) =>
+const repeatable = (run: typeof filled, example: string) =>
   z.union(
     [
       run,

@@ -10,6 +10,7 @@ import {
   readFound,
   readNodeEnd,
   readNodes,
+  readPrinter,
   readRunEnd,
   readSet,
   readSets,
@@ -102,7 +103,7 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
         outcome: readNodeEnd(trip.outcome),
         why: trip.why ?? undefined,
       })),
-      outputs: outputs.map(({ node, step, text }) => ({ node, step: readStep(step), text })),
+      outputs: outputs.map(({ node, step, text }) => ({ node, step: readPrinter(step), text })),
       deeds: deeds.map(deedOf),
     };
   },

@@ -3,11 +3,13 @@ import * as z from "zod";
 import {
   type CommandName,
   type DeedName,
+  type HookName,
   type NodeEnd,
   type RunEnd,
   type StepName,
   commandNames,
   deedNames,
+  hookNames,
   nodeEnds,
   runEnds,
   stepNames,
@@ -44,5 +46,6 @@ const wordOf = <T extends string>(words: readonly T[], text: string): T => z.enu
 export const readCommand = (text: string): CommandName => wordOf(commandNames, text);
 export const readDeed = (text: string): DeedName => wordOf(deedNames, text);
 export const readStep = (text: string): StepName => wordOf(stepNames, text);
+export const readPrinter = (text: string): StepName | HookName => wordOf([...stepNames, ...hookNames], text);
 export const readNodeEnd = (text: string): NodeEnd => wordOf(nodeEnds, text);
 export const readRunEnd = (text: string): RunEnd => wordOf(runEnds, text);

@@ -192,6 +192,12 @@ export interface Hosts {
   close(node: Node): void;
 }
 
+/** The machine that rota runs on. */
+export interface Here {
+  /** Runs a script as `/bin/sh -eu`. At the limit, or when it is stopped, it is ended with all that it started. */
+  run(script: string, options: CommandOptions): Promise<Outcome>;
+}
+
 /** What the node's page must answer. */
 export type Wanted = Pick<Check, "status" | "body"> & {
   /** This status is as good. */

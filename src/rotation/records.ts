@@ -1,5 +1,13 @@
 /** What the heart writes down, and reads again: the journal as it needs it. Times are milliseconds, or dates. */
-import type { CommandName, DeedName, NodeEnd, Outcome, RunEnd, StepName } from "../events/events.ts";
+import type {
+  CommandName,
+  DeedName,
+  HookName,
+  NodeEnd,
+  Outcome,
+  RunEnd,
+  StepName,
+} from "../events/events.ts";
 import type { AdminState, Agent, Place } from "./ports.ts";
 
 /** A node that is out of rotation because of us. */
@@ -53,8 +61,8 @@ export interface Journal {
   stepStarted(run: string, node: string, step: StepName): Promise<void>;
   /** `unknown` where nobody knows whether it was done: a resume must find out. */
   stepEnded(run: string, node: string, step: StepName, end: Outcome["kind"], why?: string): Promise<void>;
-  /** What a command printed, secrets redacted. */
-  printed(run: string, node: string, step: StepName, text: string): Promise<void>;
+  /** What a command printed, secrets redacted; `node` is empty for a hook of the run or of a batch. */
+  printed(run: string, node: string, step: StepName | HookName, text: string): Promise<void>;
   /** Written before the act that takes the node out. */
   takenOut(fleet: string, absence: Absence): Promise<void>;
   /** Written after the node was seen back as it was found. */
@@ -115,7 +123,7 @@ export interface RunRecord extends RunStart {
 export interface WholeRun extends RunRecord {
   steps: StepRecord[];
   trips: { node: string; ended: Date; outcome: NodeEnd; why: string | undefined }[];
-  outputs: { node: string; step: StepName; text: string }[];
+  outputs: { node: string; step: StepName | HookName; text: string }[];
   deeds: DeedRecord[];
 }
 

@@ -60,6 +60,20 @@ function isBack(run: WholeRun, node: string): boolean {
 export const isUpgradeUnknown = ({ steps }: WholeRun, node: string): boolean =>
   steps.some((step) => step.node === node && step.step === "upgrade" && step.ok === undefined);
 
+/**
+ * Whether what is done once for these nodes is done, or nobody knows.
+ *
+ * @param others nodes of other pools: one that left the inventory may have been of this one
+ */
+export function onceOf(
+  { steps }: WholeRun,
+  others: ReadonlySet<string>,
+): { node: string; done: boolean } | undefined {
+  const own = steps.filter(({ node, step, ok }) => step === "once" && ok !== false && !others.has(node));
+  const one = own.find(({ ok }) => ok === true) ?? own[0];
+  return one && { node: one.node, done: one.ok === true };
+}
+
 /** Changes whenever anybody went on with the run. */
 export const traceOf = ({ outcome, steps, trips }: WholeRun): string =>
   JSON.stringify([
