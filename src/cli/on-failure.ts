@@ -5,6 +5,7 @@ import type { Hosts } from "../rotation/ports.ts";
 import type { WholeRun } from "../rotation/records.ts";
 import { type Acted, type Means, act } from "./act.ts";
 import type { ChangeArgs } from "./change.ts";
+import type { RolloutArgs } from "./rollout-options.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { prepare, showPlan } from "./prepare.ts";
@@ -21,19 +22,26 @@ import { commandLine } from "./words.ts";
  */
 export async function rollBackNow(
   failed: Acted,
-  { site, args }: { site: Site; args: ChangeArgs },
+  { site, args }: { site: Site; args: ChangeArgs & Pick<RolloutArgs, "minServing"> },
   means: Means,
   io: Io,
 ): Promise<ExitCode> {
   const { known } = means;
-  const { inventory } = args;
+  const { inventory, minServing } = args;
   io.err(`rollout.on_failure: what run ${failed.run} upgraded is put back`);
   try {
     const run = await known.run(failed.run);
     if (!run) throw new RotaError("JOURNAL", { problem: `run ${failed.run} is not in the journal` });
     const skip = await leftAsTheyAre(run, site.fleet, means.hosts, io);
     const undone = await whatToUndo(run, site.fleet, known, { inventory, skip, yes: true }, io);
-    const given = { inventory, reason: args.reason, tolerate: args.tolerate, json: args.json, yes: true };
+    const given = {
+      inventory,
+      minServing,
+      reason: args.reason,
+      tolerate: args.tolerate,
+      json: args.json,
+      yes: true,
+    };
     const work = workToUndo(undone, { ...given, nodes: undone.nodes, skip }, io, site);
     const ready = await prepare(work, known, means.hosts, true);
     if (!showPlan(ready, work.args, io))
@@ -47,11 +55,17 @@ export async function rollBackNow(
     return Exit.failed;
   } catch (thrown) {
     if (!(thrown instanceof RotaError)) throw thrown;
-    return notRolledBack(failed, messageOf(thrown), thrown.next, args, io);
+    return notRolledBack(failed, thrown.message, adviceOf(thrown, failed, args), args, io);
   }
 }
 
 const where = ({ inventory }: ChangeArgs): string[] => (inventory === undefined ? [] : ["-i", inventory]);
+
+/** Where it could not be decided, that says it all; else the rollback is typed again once it can be done. */
+function adviceOf({ code, next }: RotaError, { run }: Acted, args: ChangeArgs): string | undefined {
+  if (code === "REFUSED" || next === undefined) return next;
+  return `${next.replace(/, (lower --min-serving, )?or --force past this guard$/, "")}; then: ${commandLine(["rollback", run, ...where(args)])}`;
+}
 
 function notRolledBack(
   failed: Acted,

@@ -97,9 +97,9 @@ test.concurrent("a node whose upgrade may still run stays out; the others are pu
   });
   await ran(site, "1");
   site.host("web2").dieDuring(/upgrading/);
-  const { code, err } = await deploy(site, "2");
+  const { code, err } = await deploy(site, "2", "--min-serving", "1");
   expect(code).toBe(1);
-  expect(err).toMatch(/web2 is left as it is: (nobody knows whether its upgrade has ended|.*)/);
+  expect(err).toMatch(/web2 is left as it is: nobody knows whether its upgrade has ended/);
   expect(err).toMatch(/is rolled back by run \w+; web2 is as the run left it/);
   expect((await currentOf(site))[0]).toBe("1");
   expect(statesOf(site)).toEqual(["ready", "maint", "ready"]);
@@ -114,6 +114,19 @@ test.concurrent("one that fails too ends there: the node stays out, and it is sa
     /web2: restart on web2: exit code 1\n {2}left: {2}web2 is out of rotation; web1 was not touched/,
   );
   expect(await runsOf(site)).toEqual(["rollback failed", "deploy rolled back", "deploy done"]);
+  expect(statesOf(site)).toEqual(["ready", "maint", "ready"]);
+});
+
+test.concurrent("min_serving holds for it: too few would serve, and it is said what to type", async () => {
+  await using site = await undoing({
+    upgrade: 'echo "$RELEASE" > current; echo upgrading $RELEASE $ROTA_NODE',
+  });
+  await ran(site, "1");
+  site.host("web2").dieDuring(/upgrading/);
+  const { code, err } = await deploy(site, "2");
+  expect(code).toBe(1);
+  expect(err).toMatch(/rota: run \w+ failed, and is not rolled back: too few would serve/);
+  expect(err).toMatch(/next: {2}bring servers back first \(rota status\); then: rota rollback \w+ -i \S+$/m);
   expect(statesOf(site)).toEqual(["ready", "maint", "ready"]);
 });
 
