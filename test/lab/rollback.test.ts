@@ -7,7 +7,7 @@ import { runRota } from "./rota.ts";
 vi.setConfig({ testTimeout: 120_000 });
 
 test("a release that starts and answers 500 is stopped at the first node and rolled back; no request is lost", async () => {
-  await using lab = await startLab({ nodes: 2, bootSeconds: 0, workers: 2 });
+  await using lab = await startLab({ nodes: 2, bootSeconds: 0 });
   const inventory = await lab.inventory({
     check: { within: "2s" },
     rollout: { on_failure: "rollback" },
@@ -24,7 +24,7 @@ test("a release that starts and answers 500 is stopped at the first node and rol
   expect(bad.stderr).toMatch(/run \w+ failed, and is rolled back by run \w+/);
   const hooked = bad.events.flatMap((event) => (event.type === "hook output" ? [event.text] : []));
   expect(hooked).toEqual(["deploy web1 failed", "rollback web1 done"]);
-  expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["2", "2"]);
+  await Promise.all(lab.nodes.map((node) => node.untilServes("2")));
   await lab.untilAllInRotation();
   const report = await load.stop();
   expect(report).toMatchObject({ lost: 0, examples: [] });

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { beforeAll, expect, test, vi } from "vitest";
 import { type Moment, buildProgram, runUntilKilled } from "../fakes/program.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
+import { runs } from "../lab/family.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
 
@@ -142,7 +143,7 @@ test.concurrent("one that does not end in its time is ended with all that it sta
   expect(code).toBe(3);
   expect(err).toContain("hooks.before_deploy: still running after 500ms, and ended");
   const pid = Number(await readFile(join(dirname(site.inventory), "child"), "utf8"));
-  await vi.waitUntil(() => !isAlive(pid), { timeout: 10_000 });
+  await vi.waitUntil(() => !runs(pid), { timeout: 10_000 });
 });
 
 // A signal reaches every run of this process.
@@ -220,12 +221,3 @@ test.concurrent("by hand none runs", async () => {
   expect((await site.rota("rotate", "web1")).code).toBe(0);
   expect(await toldHere(site)).toEqual([""]);
 });
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
