@@ -30,6 +30,8 @@ export interface ChangeArgs extends SiteArgs {
   grace?: string | undefined;
   /** Set by a resume. */
   resume?: Resumption | undefined;
+  /** Of a rollback: nodes that are only put back; stored, for a resume. */
+  onlyBack?: string[] | undefined;
   /** Ends after the plan and a connection to every host. */
   dryRun?: boolean | undefined;
 }

@@ -20,7 +20,6 @@ export interface RollbackArgs extends Omit<ChangeArgs, "nodes"> {
   retry?: boolean | undefined;
   /** Of a rollback that goes on. */
   nodes?: string[] | undefined;
-  onlyBack?: string[] | undefined;
 }
 
 /** Puts back what each node ran before a run: a run of its own. */

@@ -23,7 +23,7 @@ interface UndoArgs extends ChangeArgs {
 export function workToUndo(undone: Undone, args: UndoArgs, io: Io, at?: Site): Work {
   const { run, fleet, sets, onlyBack } = undone;
   const site = { ...(at ?? openSite(args, io)), fleet };
-  site.nodes = fleet.pools.flatMap(({ nodes }) => nodes.filter(({ name }) => run.nodes.includes(name)));
+  site.nodes = fleet.pools.flatMap(({ nodes }) => nodes.filter(({ name }) => undone.notes.has(name)));
   const back = new Set(onlyBack);
   const travel: Travel = (trip, world) => (back.has(nameOf(trip)) ? readyNode : rotateNode)(trip, world);
   const options: PlanOptions = {
@@ -51,7 +51,7 @@ export function workToUndo(undone: Undone, args: UndoArgs, io: Io, at?: Site): W
   return {
     command: "rollback",
     site,
-    args: { ...args, onlyBack } as ChangeArgs,
+    args: { ...args, onlyBack },
     set: commonOf(Object.values(sets)),
     undoes: { run: run.run, sets },
     travel,

@@ -2,9 +2,11 @@
 import { RotaError, messageOf } from "../base/errors.ts";
 import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
 import { selectNodes } from "../inventory/select.ts";
+import type { Plan } from "../rotation/plan/plan.ts";
 import type { Change, Known, WholeRun } from "../rotation/records.ts";
 import { type Undo, undoOf, undoingPool, valuesToUndo } from "../rotation/undo.ts";
 import { isUpgradeUnknown } from "../rotation/unfinished.ts";
+import { nameOf } from "../rotation/world.ts";
 import { isYes } from "./confirm.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
@@ -32,6 +34,23 @@ export interface Wishes {
   /** Undo also what may still be running. */
   retry?: boolean | undefined;
   yes?: boolean | undefined;
+}
+
+/** What `rollout.on_failure: rollback` could not undo of a deploy that is planned, for people. */
+export async function sayNotUndoable(
+  { pools }: Plan,
+  { name: fleet }: Fleet,
+  known: Known,
+): Promise<string[]> {
+  const concerned = pools.filter(({ pool }) => pool.rollout.onFailure === "rollback");
+  const nodes = concerned.flatMap(({ batches }) => batches.flatMap(({ trips }) => trips.map(nameOf)));
+  if (nodes.length === 0) return [];
+  const changes = await known.changes(fleet, nodes);
+  const unknown = nodes.filter((node) => !changes.some((change) => change.node === node && change.good));
+  if (unknown.length === 0) return [];
+  return [
+    `on_failure: rollback could put nothing back: no good run of ${unknown.join(", ")} is in the journal`,
+  ];
 }
 
 /** A fleet as its nodes are put back. */
@@ -95,7 +114,7 @@ const setOf = ({ undo, changes }: Sorted): Record<string, string> =>
 /** Taken out by the run, or by a try to undo it. */
 async function outBecauseOf({ run, fleet }: WholeRun, known: Known): Promise<(node: string) => boolean> {
   const absences = await known.absences(fleet);
-  const tries = (await known.runs(fleet, 100)).filter(({ undoes }) => undoes === run);
+  const tries = (await known.runs(fleet, 1_000)).filter(({ undoes }) => undoes === run);
   const theirs = new Set([run, ...tries.map((one) => one.run)]);
   return (node) => {
     const absence = absences.get(node);

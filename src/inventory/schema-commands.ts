@@ -20,22 +20,22 @@ const repeatable = (run: typeof filled, example: string) =>
           ),
       }),
     ],
-    { error: `write a command, or { run: ${example}, repeat: yes }` },
+    { error: `write a command, or { run: ./${example}, repeat: yes }` },
   );
 
 const whileOut = filled.describe("Run on the node while it is out, as /bin/sh -eu.");
 
-export const upgrade = repeatable(whileOut, "./switch-release").describe(
+export const upgrade = repeatable(whileOut, "switch-release").describe(
   "What is done on the node while it is out, before the restart: a command.",
 );
 
-export const rollback = repeatable(whileOut, "./switch-release").describe(
+export const rollback = repeatable(whileOut, "switch-release").describe(
   "What `rota rollback` runs on the node instead of `upgrade`, before the restart. Variables are those of the node's last good run, and PREVIOUS is RELEASE of it. Absent: prepare and upgrade with these variables.",
 );
 
 export const once = repeatable(
   filled.describe("Run as /bin/sh -eu, on the first node of the pool that is deployed."),
-  "./migrate",
+  "migrate",
 ).describe(
   "Run on one node of the pool only, after `prepare` and before the first leaves, while all serve: migrations. Never again in a resume of the same run. Not for a rollback.",
 );

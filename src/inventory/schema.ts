@@ -191,7 +191,9 @@ const pool = z.strictObject({
   rollback: rollback.optional(),
   hooks: poolHooks
     .prefault({})
-    .describe("Commands before and after a batch and a node, in deploys and rollbacks."),
+    .describe(
+      "Commands before and after a batch and a node, in deploys and rollbacks. Variables: --set, ROTA_RUN, ROTA_FLEET, ROTA_COMMAND, ROTA_POOL, ROTA_NODES; for a node also its vars and ROTA_NODE.",
+    ),
   restart: restart.describe("How the app is restarted, and what proves that it was."),
   check: check.describe("What a node itself must answer before it takes traffic again."),
   ready: ready.prefault({}).describe("What HAProxy must find before a node takes traffic again."),
@@ -223,7 +225,9 @@ export const inventorySchema = z
       ),
     hooks: deployHooks
       .prefault({})
-      .describe("Commands before and after a deploy or a rollback, on the machine that rota runs on."),
+      .describe(
+        "Commands before and after a deploy or a rollback, on the machine that rota runs on. Variables: --set, ROTA_RUN, ROTA_FLEET, ROTA_COMMAND (deploy or rollback), ROTA_NODES.",
+      ),
     pools: z
       .record(nameKey, pool)
       .refine(filledMap, notEmpty)

@@ -35,7 +35,8 @@ export async function rollOut(plan: Plan, world: World, travel: Travel = rotateN
   const rollout = before
     ? { ...endOf(plan, [], undefined), hook: before }
     : await rollPools(plan, world, travel);
-  const outcome = outcomeOf(rollout.ended, world, before ?? rollout.hook);
+  const isCut = rollout.hook !== undefined || rollout.notStarted.length > 0;
+  const outcome = outcomeOf(rollout.ended, world, isCut);
   const after = runHook("after_deploy", world.hooks?.afterDeploy, { ...about, outcome }, world);
   return { ...rollout, hook: rollout.hook ?? (await hookOf(after, world)) };
 }
@@ -51,10 +52,11 @@ async function hookOf(hooked: Promise<void>, world: World): Promise<unknown> {
   return undefined;
 }
 
-const outcomeOf = (ended: TripEnd[], { afterThisNode, now }: World, hook?: unknown): HookOutcome => {
-  if (hook !== undefined || ended.some(({ failure }) => failure !== undefined))
-    return now.aborted ? "interrupted" : "failed";
-  return afterThisNode.aborted ? "interrupted" : "done";
+/** @param isCut nodes were left whose turn did not come */
+const outcomeOf = (ended: TripEnd[], { afterThisNode, now }: World, isCut = false): HookOutcome => {
+  if (ended.some(({ failure }) => failure !== undefined)) return now.aborted ? "interrupted" : "failed";
+  if (!isCut) return "done";
+  return afterThisNode.aborted ? "interrupted" : "failed";
 };
 
 /**

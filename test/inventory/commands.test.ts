@@ -1,6 +1,6 @@
 /** The commands of a pool that change something, and those beside them. */
 import { expect, test } from "vitest";
-import { faultsIn, fleetOf, rest, top, withPool } from "./files.ts";
+import { faultsIn, fleetOf, withPool } from "./files.ts";
 
 test("rollback and once are written like upgrade: alone, or with what a resume may do", () => {
   const [pool] = fleetOf(
@@ -35,7 +35,8 @@ test.each([
   ["another way to go on", withPool("    rollout: { on_failure: retry }\n")],
   [
     "a node hook of the fleet",
-    `hooks: { before_node: { here: ./a } }\n${top}pools: { web: { nodes: { w: h },\n${rest} } }`,
+    `hooks: { before_node: { here: ./a } }
+${withPool("")}`,
   ],
 ])("%s is refused, with its place", (_, text) => {
   expect(faultsIn(text).join("\n")).toMatch(/^\d+:\d+ .*(hooks|once|rollout|pools)/m);

@@ -83,6 +83,9 @@ test.concurrent(
     await ran(site, "1", ["web2", "web3"]);
     const { code, err } = await deploy(site, "2");
     expect(code).toBe(1);
+    expect(err).toContain(
+      "note: on_failure: rollback could put nothing back: no good run of web1 is in the journal",
+    );
     expect(err).toMatch(/rota: run \w+ failed, and is not rolled back: nobody knows what web1 ran before/);
     expect(err).toMatch(
       /left: {2}web2 is out of rotation; web1 is back in rotation; web3 was not touched[^]*next: {2}rota deploy web1 -i/,
