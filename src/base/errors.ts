@@ -27,6 +27,7 @@ export const errorCodes = [
   "HOST_KEY",
   "COMMAND_FAILED",
   "COMMAND_UNKNOWN",
+  "HOOK_FAILED",
   "RESTART_UNPROVEN",
   "NODE_DOWN",
   "WAIT_LIMIT",

@@ -37,6 +37,7 @@ export function board(
     "",
     ...shown.map((node) => nodeLine(node, now, nameWidth, width, paint)),
     ...(hidden > 0 ? [paint("quiet", fit(`  and ${hidden} more, ${sayRest(nodes, shown)}`, width))] : []),
+    ...[...state.hooks].map(([name, text]) => paint("busy", fit(`  ▸ ${name}  ${text}`, width))),
     ...state.notices.slice(-2).map((text) => paint("busy", fit(`  ! ${text}`, width))),
     ...(state.stopping
       ? [paint("busy", fit(`  stopping ${state.stopping}; once more to stop sooner`, width))]

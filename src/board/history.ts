@@ -1,6 +1,6 @@
 /** Runs of the past, as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
-import { type StepName, stepNames } from "../events/events.ts";
+import { type StepName, hookNames, stepNames } from "../events/events.ts";
 import type { DeedRecord, RunRecord, StepRecord, WholeRun } from "../rotation/records.ts";
 import { type Paint, type Tone, unpainted } from "./board.ts";
 import { columns, fit } from "./width.ts";
@@ -49,6 +49,7 @@ const widest = 120;
 /** Each step is drawn in its own letter. */
 const letters: Record<StepName, string> = {
   prepare: "p",
+  once: "o",
   survey: "v",
   drain: "d",
   settle: "s",
@@ -79,10 +80,17 @@ export function runLines(run: WholeRun, now: Date, columnsWide: number, paint: P
     }),
     "",
     paint("quiet", `  ${legendOf(run).join("  ")}`),
+    ...printedBy(run, "").map((line) => paint("quiet", line)),
     ...(run.deeds.length > 0 ? ["", ...run.deeds.map((deed) => fit(sayDeed(deed), columnsWide))] : []),
     ...(message === undefined ? [] : ["", ...message.split("\n")]),
   ];
 }
+
+/** What its hooks printed. */
+const printedBy = ({ outputs }: WholeRun, node: string): string[] =>
+  outputs
+    .filter((output) => output.node === node && hookNames.some((name) => name === output.step))
+    .flatMap(({ step, text }) => [`  ${step}`, ...text.split("\n").map((line) => `      ${line}`)]);
 
 const sayDeed = (deed: DeedRecord): string =>
   `  ${sayTime(deed.at)} ${deed.deed} by ${sayBy(deed)}${deed.what === undefined ? "" : `; ${deed.what}`}`;
@@ -90,14 +98,17 @@ const sayDeed = (deed: DeedRecord): string =>
 /** Most runs prepare nothing, and don't soak. */
 const legendOf = ({ steps }: WholeRun): string[] =>
   stepNames
-    .filter((name) => !/^(prepare|soak)$/.test(name) || steps.some(({ step }) => step === name))
+    .filter((name) => !/^(prepare|once|soak)$/.test(name) || steps.some(({ step }) => step === name))
     .map((name) => `${letters[name]} ${name}`);
 
 const sayUnended = (steps: StepRecord[]): string =>
   tripOf(steps).length > 0 || steps.some(({ ended }) => !ended) ? `at ${steps.at(-1)?.step}` : "no turn";
 
 /** Without what was done before its turn. */
-const tripOf = (steps: StepRecord[]): StepRecord[] => steps.filter(({ step }) => step !== "prepare");
+const tripOf = (steps: StepRecord[]): StepRecord[] => steps.filter(({ step }) => !isBefore(step));
+
+/** Run before any node leaves. */
+const isBefore = (step: StepName): boolean => step === "prepare" || step === "once";
 
 const toneOf = (end: string | undefined, steps: StepRecord[]): Tone => {
   if (end === "back") return "good";
@@ -166,5 +177,6 @@ export function nodeLines(
           .flatMap(({ text }) => text.split("\n").map((line) => paint("quiet", `      ${line}`))),
       ];
     }),
+    ...printedBy(run, node).map((line) => paint("quiet", line)),
   ];
 }

@@ -24,6 +24,12 @@ function textOf(event: Event): string | undefined {
       return `${event.node} ${event.step} ${event.ok ? "done" : "FAILED"} in ${sayDuration(event.ms)}${event.why ? `: ${event.why}` : ""}`;
     case "node ended":
       return `${event.node} ${event.end}${event.outMs > 0 ? `, ${sayDuration(event.outMs)} out of rotation` : ""}${event.why ? `: ${event.why}` : ""}`;
+    case "hook started":
+      return undefined;
+    case "hook output":
+      return `${sayHook(event)} | ${event.text}`;
+    case "hook ended":
+      return `${sayHook(event)} ${event.ok ? "done" : "FAILED"} in ${sayDuration(event.ms)}${event.why ? `: ${event.why}` : ""}`;
     case "notice":
       return `! ${event.text}`;
     case "stopping":
@@ -32,3 +38,6 @@ function textOf(event: Event): string | undefined {
       return `run ${event.run} ended: ${event.end} in ${sayDuration(event.ms)}`;
   }
 }
+
+const sayHook = ({ hook, node }: { hook: string; node?: string | undefined }): string =>
+  node === undefined ? hook : `${node} ${hook}`;

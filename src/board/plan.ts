@@ -20,7 +20,7 @@ export function planLines(plan: Plan, nodeTook: number | undefined): string[] {
   ];
 }
 
-function poolLines({ pool, batches, smaller }: PoolPlan): string[] {
+function poolLines({ pool, batches, smaller, once }: PoolPlan): string[] {
   const trips = batches.flatMap((batch) => batch.trips);
   const inBatches = `in ${batches.length} batch${batches.length === 1 ? "" : "es"}`;
   const rows = batches.map((batch, i) => [
@@ -31,6 +31,11 @@ function poolLines({ pool, batches, smaller }: PoolPlan): string[] {
   return [
     `${pool.name}: ${trips.length} of ${count(pool.nodes.length, "node")} ${inBatches}`,
     ...indent(sayPrepare(trips)),
+    ...indent(
+      once === undefined
+        ? []
+        : [`once, on ${trips[0]?.node.name}, before it leaves: ${once.trim().split("\n")[0]}`],
+    ),
     ...indent(columns(rows)),
     ...indent(smaller ? [`batches of ${smaller.size} instead of ${smaller.wanted}: ${smaller.why}`] : []),
     ...indent(trips.flatMap(sayNote)),

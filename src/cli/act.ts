@@ -1,4 +1,5 @@
 /** One run from its first entry in the journal to its last word. */
+import { dirname, resolve } from "node:path";
 import PQueue from "p-queue";
 import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
@@ -9,11 +10,20 @@ import type { RunEnd } from "../events/events.ts";
 import { statusPages } from "../health/pages.ts";
 import type { OpenJournal } from "../journal/journal.ts";
 import type { Lease } from "../journal/keep.ts";
-import { type GoOn, failureOf, interruptionOf, isUntouched, sayLeft } from "../rotation/ending.ts";
+import {
+  type GoOn,
+  beforeUndo,
+  failureOf,
+  interruptionOf,
+  isUntouched,
+  sayLeft,
+} from "../rotation/ending.ts";
+import { thisMachineIn } from "../remote/here.ts";
+import { isToUndo } from "../rotation/on-failure.ts";
 import { type Plan, tripsOf } from "../rotation/plan/plan.ts";
 import { restartWay } from "../restart/ways.ts";
 import type { Hosts } from "../rotation/ports.ts";
-import type { Absence, Known, RunStart } from "../rotation/records.ts";
+import type { Absence, RunStart } from "../rotation/records.ts";
 import { type RolloutEnd, rollOut } from "../rotation/rollout.ts";
 import { traceOf } from "../rotation/unfinished.ts";
 import { type World, nameOf } from "../rotation/world.ts";
@@ -31,8 +41,17 @@ import { type View, openView } from "./views.ts";
 import { reasonOf, secretsOf } from "./variables.ts";
 import { commandLine, inventoryWords } from "./words.ts";
 
-interface Means {
-  known: Known & Pick<OpenJournal, "did">;
+/** What a run came to. */
+export interface Acted {
+  run: string;
+  code: ExitCode;
+  failure: RotaError | undefined;
+  /** The release failed on a node, and the inventory wants the run undone. */
+  isToUndo: boolean;
+}
+
+export interface Means {
+  known: OpenJournal;
   /** A run that nobody finished, and that this one takes the place of. */
   over: string | undefined;
   lease: Lease;
@@ -40,7 +59,7 @@ interface Means {
   stop: Stop;
 }
 
-export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise<ExitCode> {
+export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise<Acted> {
   const { command, site, args } = work;
   const { lease, stop } = means;
   const { journal } = lease;
@@ -51,15 +70,25 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     by: whoIsThis(io.env),
     reason: reasonOf(args.reason, site.fleet, io.env),
     set: Object.fromEntries(Object.entries(work.set).map(([key, value]) => [key, redact(value)])),
+    undoes: work.undoes?.run,
+    sets: work.undoes?.sets,
   };
   const nodes = tripsOf(plan).map(nameOf);
   const run = await beginOrGoOn(work, { ...start, nodes }, means, redact);
-  if (means.over !== undefined) await journal.end(means.over, "aborted", `run ${run} took its place`);
+  if (means.over !== undefined && means.over !== work.undoes?.run)
+    await journal.end(means.over, "aborted", `run ${run} took its place`);
+  if (work.undoes) await journal.undone(work.undoes.run, run);
   const goOn = goOnWith(run, args, redact(work.again));
   const view = await openView(io, args.json === true);
-  stop.afterThisNode.addEventListener("abort", () => view.emit({ type: "stopping", how: "after this node" }));
-  stop.now.addEventListener("abort", () => view.emit({ type: "stopping", how: "now" }));
-  view.emit({ type: "run started", run, ...start, nodes, leftAlone: plan.leftAlone });
+  const over = new AbortController();
+  const { signal } = over;
+  const { afterThisNode, now } = stop;
+  afterThisNode.addEventListener("abort", () => view.emit({ type: "stopping", how: "after this node" }), {
+    signal,
+  });
+  now.addEventListener("abort", () => view.emit({ type: "stopping", how: "now" }), { signal });
+  const { sets: _, ...shown } = start;
+  view.emit({ type: "run started", run, ...shown, nodes, leftAlone: plan.leftAlone });
   // Whoever saw the plan has been told.
   if (args.json) for (const { text } of plan.drift) view.emit({ type: "notice", text });
 
@@ -68,19 +97,23 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     rollOut(plan, underLease(worldOf(work, plan, means, { run, ...start }, view, io), lease), work.travel),
   );
   const left = sayLeft(rollout.ended, rollout.notStarted);
+  const undo =
+    command === "deploy" && isToUndo(rollout) && !stop.afterThisNode.aborted && !lease.lost.aborted;
   const failure =
     leaseLossOf(lease, left) ??
-    failureOf(rollout, goOn) ??
+    (undo ? beforeUndo(failureOf(rollout, goOn)) : failureOf(rollout, goOn)) ??
     interruptionOf(rollout, goOn) ??
     (await lastWord(() => journal.end(run, "done"), left));
   const end = endOf(failure, rollout);
   if (failure) await lastWord(() => journal.end(run, end, failure.message), left);
   const ms = Math.round(systemClock.now() - began);
   view.emit({ type: "run ended", run, end, ms, ...(failure ? told(failure) : {}) });
+  over.abort();
   view.close();
   if (!args.json) for (const line of reportLines(view.state())) io.out(fit(line, io.width));
   if (failure) for (const line of errorLines(failure)) io.err(line);
-  return tellDefects(rollout, io) ?? exits[end];
+  const defect = tellDefects(rollout, io);
+  return { run, code: defect ?? exits[end], failure, isToUndo: undo && defect === undefined };
 }
 
 async function beginOrGoOn(
@@ -120,6 +153,7 @@ const exits: Record<RunEnd, ExitCode> = {
   refused: Exit.refused,
   interrupted: Exit.interrupted,
   aborted: Exit.ok,
+  "rolled back": Exit.ok,
 };
 
 /** What is neither the world's doing nor a person's keeps its trace, after how things were left. */
@@ -149,13 +183,19 @@ const leaseLossOf = ({ lost }: Lease, left: string): RotaError | undefined =>
 type Start = Pick<World, "run" | "fleet" | "by" | "reason">;
 
 const worldOf = (
-  { site, args }: Work,
+  { command, site, args, set }: Work,
   { gone }: Plan,
   { known, lease, hosts, stop }: Means,
   start: Start,
   view: View,
   io: Io,
 ): World => ({
+  command,
+  hooks:
+    command === "deploy" || command === "rollback"
+      ? { ...site.fleet.hooks, set, redact: redactor(secretsOf(site.nodes, io.env)) }
+      : undefined,
+  here: thisMachineIn(resolve(io.cwd, dirname(site.fleet.file)), io.env),
   run: start.run,
   fleet: start.fleet,
   by: start.by,

@@ -7,7 +7,7 @@ import { type Plan, type PlanOptions, tripsOf } from "../rotation/plan/plan.ts";
 import type { Deed, Known } from "../rotation/records.ts";
 import type { Travel } from "../rotation/rollout.ts";
 import { nameOf } from "../rotation/world.ts";
-import { act } from "./act.ts";
+import { type Acted, type Means, act } from "./act.ts";
 import { confirm } from "./confirm.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
@@ -30,6 +30,8 @@ export interface ChangeArgs extends SiteArgs {
   grace?: string | undefined;
   /** Set by a resume. */
   resume?: Resumption | undefined;
+  /** Of a rollback: nodes that are only put back; stored, for a resume. */
+  onlyBack?: string[] | undefined;
   /** Ends after the plan and a connection to every host. */
   dryRun?: boolean | undefined;
 }
@@ -43,6 +45,8 @@ export interface Resumption {
   did: Deed;
   /** Nodes that it has put back. */
   back: ReadonlySet<string>;
+  /** Pools in which what is done once is done. */
+  onceDone: ReadonlySet<string>;
   /** Steps of its nodes that are done for good. */
   done: ReadonlyMap<string, ReadonlySet<StepName>>;
 }
@@ -56,6 +60,10 @@ export interface Work {
   options: (journal: Known) => Promise<PlanOptions>;
   /** The same command again, as a person can paste it. */
   again: string;
+  /** Of a rollback: the run that it undoes, and what each node is given. */
+  undoes?: { run: string; sets: Record<string, Record<string, string>> } | undefined;
+  /** What follows under the same lease where the release failed, and the inventory wants that undone. */
+  onFailure?: ((failed: Acted, means: Means) => Promise<ExitCode>) | undefined;
 }
 
 /** @throws RotaError before anything was touched */
@@ -85,7 +93,9 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   const first = shown ? tripsOf(ready.plan)[0] : showPlan(ready, args, io);
   if (!first) return nothingToDo(work, ready, io);
   if (stop.afterThisNode.aborted) throw new RotaError("INTERRUPTED", { problem: "stopped", left: untouched });
-  return await act(work, ready.plan, { known: journal, lease, hosts, stop, over: ready.over }, io);
+  const means = { known: journal, lease, hosts, stop, over: ready.over };
+  const acted = await act(work, ready.plan, means, io);
+  return acted.isToUndo && work.onFailure ? await work.onFailure(acted, means) : acted.code;
 }
 
 /** @throws RotaError REFUSED where a change would be seen by nobody else */

@@ -41,6 +41,31 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
     .addHelpText("after", examples(["rota abort", "the last run of the fleet"]))
     .action(async (run, options) => ends(await (await import("./abort.ts")).abort({ ...options, run }, io)));
 
+  command("rollback [run]", "put back what each node ran before a deploy")
+    .option("--skip <node>", "leave this node (or glob, or @pool) as it is; again for more", collect, [])
+    .option("--retry", "also where nobody knows whether the upgrade has ended")
+    .option("--batch <N|N%|list>", "nodes out at once, instead of the inventory's last")
+    .option("--min-serving <N|N%>", "servers that must serve, instead of the inventory's")
+    .option("--dry-run", "end after the plan and a connection to every host")
+    .option("--reason <text>", "why, for the journal")
+    .option("--tolerate <balancer>", tolerateHelp, collect, [])
+    .option("--wait <duration>", waitHelp)
+    .option("--grace <duration>", graceHelp)
+    .option("-y, --yes", "don't ask")
+    .option("--force", "go past the capacity guard")
+    .option("--json", "the events as NDJSON on stdout")
+    .addHelpText(
+      "after",
+      examples(
+        ["rota rollback", "undo the last deploy of the fleet; shows the plan first"],
+        ["rota rollback 7f3a", "undo this run, also one that was stopped or aborted"],
+        ["rota rollback --dry-run", "which node would go back to what; touches nothing"],
+      ),
+    )
+    .action(async (run, options) =>
+      ends(await (await import("./rollback.ts")).rollback({ ...options, run }, io)),
+    );
+
   command("pause", "the run under way starts no other node until it is resumed")
     .option("--reason <text>", "why, for the journal")
     .option("--json", "as JSON")

@@ -3,6 +3,7 @@ import type { PlanOptions } from "../rotation/plan/plan.ts";
 import { type ChangeArgs, change } from "./change.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { rollBackNow } from "./on-failure.ts";
 import { type RolloutArgs, rolloutOptions } from "./rollout-options.ts";
 import { openSite } from "./site.ts";
 import { checkNeeds, variablesOf } from "./variables.ts";
@@ -16,8 +17,13 @@ export async function deploy(args: RolloutArgs & ChangeArgs, io: Io): Promise<Ex
   const variables: PlanOptions["variablesOf"] = (_, node) => variablesOf(node, set, site.fleet.name, io.env);
   const plan = { ...options(site), force: args.force === true, variablesOf: variables };
   const again = commandLine(wordsOf(args));
+  const work = { command: "deploy", site, args, set, travel: rotateNode, again } as const;
   return change(
-    { command: "deploy", site, args, set, travel: rotateNode, options: async () => plan, again },
+    {
+      ...work,
+      options: async () => plan,
+      onFailure: (failed, means) => rollBackNow(failed, work, means, io),
+    },
     io,
   );
 }

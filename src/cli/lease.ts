@@ -60,7 +60,7 @@ const held = (holder: Holder, inventory: string | undefined, cause: unknown): Ro
 
 /** The same world, as long as the lease is ours: no act without it. An act that was begun may end. */
 export function underLease(world: World, lease: Lease): World {
-  const { balancers, hosts, health } = world;
+  const { balancers, hosts, health, here } = world;
   const holding = async <T>(act: () => Promise<T>): Promise<T> => {
     await lease.mustHold();
     return act();
@@ -76,6 +76,9 @@ export function underLease(world: World, lease: Lease): World {
       weigh: (places) => holding(() => balancers.weigh(places)),
     },
     health: { ...health, post: (url, options) => holding(() => health.post(url, options)) },
+    here: {
+      run: (script, options) => here.run(script, { ...options, mayStart: () => lease.mustHold() }),
+    },
     hosts: {
       ...hosts,
       // Asked as late as can be: a connection may take its time, and a process may be stopped meanwhile.

@@ -14,6 +14,7 @@ import { medianOf } from "./median.ts";
 import { openHosts } from "./open-hosts.ts";
 import { planAsJson } from "./plan-json.ts";
 import { refuse, untouched } from "./refuse.ts";
+import { sayNotUndoable } from "./undo.ts";
 import { inventoryWords } from "./words.ts";
 
 export interface Prepared {
@@ -29,7 +30,7 @@ export interface Prepared {
  * @param held We have the lease: a run that has not ended is nobody's any more.
  */
 export async function prepare(
-  { site, args, set, options }: Work,
+  { command, site, args, set, options }: Work,
   journal: OpenJournal,
   hosts: Hosts,
   held: boolean,
@@ -50,9 +51,11 @@ export async function prepare(
     goesOn: args.resume !== undefined,
     tolerated: site.tolerated,
     done,
+    onceDone: ({ name }) => args.resume?.onceDone.has(name) === true,
     doneBefore,
   });
   if (planOptions.errand.upgrade) await warn(plan, site, survey, set);
+  if (command === "deploy") plan.notes.push(...(await sayNotUndoable(plan, fleet, journal)));
   await openHosts(plan, hosts);
   const isOver = unfinished && unfinished.ended === undefined && unfinished.run !== args.resume?.run;
   const over = isOver && (held || !(await journal.holderOf(fleet.name))) ? unfinished : undefined;

@@ -14,7 +14,8 @@ import { takeLease } from "./lease.ts";
 import { untouched, wentOn } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
-import { stepsDone } from "./steps-done.ts";
+import { onceDoneIn, stepsDone } from "./steps-done.ts";
+import { undoingFleet } from "./undo.ts";
 import { isUnderWay } from "./under-way.ts";
 import { reasonOf } from "./variables.ts";
 import { commandLine, readDuration, readSet } from "./words.ts";
@@ -39,6 +40,7 @@ const storedArgs = z.object({
   force: z.boolean().optional(),
   reason: z.string().optional(),
   for: z.string().optional(),
+  onlyBack: z.array(z.string()).optional(),
 });
 
 /** Goes on with a run: half-done nodes first, then the rest; what is done is not done again. */
@@ -64,7 +66,11 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const { nodes, failed } = nodesLeft(run, fleet, args, io);
   if (nodes.length === 0) return await close(journal, run, did, args, io);
   const stored = storedArgs.parse(run.args);
-  const done = await stepsDone({ run, fleet, nodes, failed, set: readSet(stored.set) }, args, io);
+  const setOf = (node: { name: string }): Record<string, string> =>
+    run.sets?.[node.name] ?? readSet(stored.set);
+  const as = run.command === "rollback" ? undoingFleet(fleet) : fleet;
+  const done = await stepsDone({ run, fleet: as, nodes, failed, setOf }, args, io);
+  const onceDone = await onceDoneIn({ run, fleet: as, nodes, failed, setOf }, args, io);
   const { run: _, retry: __, ...given } = args;
   // One that left the inventory meanwhile is done without in any case.
   const known = new Set(fleet.balancers.map(({ name }) => name));
@@ -73,11 +79,13 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const again = {
     ...words,
     force: stored.force,
-    resume: { run: run.run, trace: traceOf(run), did, back: backOf(run, nodes), done },
+    resume: { run: run.run, trace: traceOf(run), did, back: backOf(run, nodes), done, onceDone },
   };
   switch (run.command) {
     case "deploy":
       return await (await import("./deploy.ts")).deploy(again, io);
+    case "rollback":
+      return await (await import("./rollback.ts")).rollback({ ...again, run: undefined }, io);
     case "rotate":
       return await (await import("./rotate.ts")).rotate(again, io);
     case "drain":

@@ -4,7 +4,7 @@ import type { StepName } from "../events/events.ts";
 import type { Fleet, Node, Pool, Upgrade } from "../inventory/fleet.ts";
 import type { Hosts } from "../rotation/ports.ts";
 import type { WholeRun } from "../rotation/records.ts";
-import { doneSteps, isUpgradeUnknown } from "../rotation/unfinished.ts";
+import { doneSteps, isUpgradeUnknown, onceOf } from "../rotation/unfinished.ts";
 import { isYes } from "./confirm.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
@@ -12,13 +12,17 @@ import { hostsFor } from "./sudo.ts";
 import { variablesOf } from "./variables.ts";
 import { inventoryWords } from "./words.ts";
 
-interface Rest {
+interface Asked {
   run: WholeRun;
   fleet: Fleet;
+  /** What the node was given with --set. */
+  setOf: (node: Node) => Record<string, string>;
+}
+
+interface Rest extends Asked {
   /** Names of the nodes that are left, and of those among them that failed. */
   nodes: string[];
   failed: Set<string>;
-  set: Record<string, string>;
 }
 
 interface Wishes {
@@ -46,7 +50,7 @@ export async function stepsDone(
     }
     await mayRepeat(
       run,
-      cutOff.filter((node) => !seenDone.includes(node)),
+      cutOff.filter((node) => !seenDone.includes(node)).map(({ name }) => name),
       upgrade,
       wishes,
       io,
@@ -56,16 +60,22 @@ export async function stepsDone(
 }
 
 /** Those of the nodes that say themselves that their upgrade is done. */
-async function askedDone(nodes: Node[], pool: Pool, { run, fleet, set }: Rest, io: Io): Promise<Node[]> {
-  const question = pool.upgrade?.doneIf;
+export async function askedDone(
+  nodes: Node[],
+  pool: Pool,
+  { run, fleet, setOf }: Asked,
+  io: Io,
+  what: "upgrade" | "once" = "upgrade",
+): Promise<Node[]> {
+  const question = pool[what]?.doneIf;
   if (question === undefined) return [];
   const names = nodes.map(({ name }) => name).join(", ");
-  io.err(`asking ${names} whether the upgrade that was cut off is done (upgrade.done_if)`);
+  io.err(`asking ${names} whether the ${what} that was cut off is done (${what}.done_if)`);
   const { connect: connectLimit } = pool.limits;
   await using hosts = hostsFor(io, () => connectLimit);
   const answers = await Promise.all(
     nodes.map(async (node) => {
-      const { variables } = variablesOf(node, set, fleet.name, io.env);
+      const { variables } = variablesOf(node, setOf(node), fleet.name, io.env);
       return await isDone(node, question, { ...variables, ROTA_RUN: run.run }, pool, hosts);
     }),
   );
@@ -84,26 +94,45 @@ async function isDone(
   const outcome = await hosts.run(node, question, options);
   if (outcome.kind !== "unknown") return outcome.kind === "done";
   throw new RotaError("COMMAND_UNKNOWN", {
-    problem: `${node.name} does not say whether its upgrade is done (upgrade.done_if): ${outcome.why}`,
+    problem: `${node.name} does not say whether what was cut off is done (done_if): ${outcome.why}`,
     left: untouched,
     next: `the same again, or with --skip ${node.name}`,
   });
 }
 
+/** Pools in which what is done once need not be done. @throws RotaError USAGE where nobody knows, or says */
+export async function onceDoneIn(rest: Rest, wishes: Wishes, io: Io): Promise<Set<string>> {
+  const { run, fleet } = rest;
+  const done = new Set<string>();
+  for (const pool of fleet.pools) {
+    const others = fleet.pools
+      .filter((one) => one !== pool)
+      .flatMap(({ nodes }) => nodes.map(({ name }) => name));
+    const state = onceOf(run, new Set(others));
+    if (!pool.once || !state) continue;
+    const node = pool.nodes.find(({ name }) => name === state.node);
+    if (state.done || (node && (await askedDone([node], pool, rest, io, "once")).length > 0))
+      done.add(pool.name);
+    else await mayRepeat(run, [state.node], pool.once, wishes, io, "once");
+  }
+  return done;
+}
+
 async function mayRepeat(
   { run }: WholeRun,
-  nodes: Node[],
+  nodes: string[],
   { repeat }: Upgrade,
   { inventory, retry, yes }: Wishes,
   io: Io,
+  what: "upgrade" | "once" = "upgrade",
 ): Promise<void> {
   const [first] = nodes;
   if (!first || repeat === "yes" || retry) return;
-  const problem = `nobody knows whether the upgrade of ${nodes.map(({ name }) => name).join(", ")} was done`;
+  const problem = `nobody knows whether the ${what} of ${nodes.join(", ")} was done`;
   if (repeat === "ask" && !yes && (await isYes(`${problem}; run it again? [y/N] `, io))) return;
   throw new RotaError("USAGE", {
-    problem: `${problem}, and the inventory does not say that it may be repeated (upgrade.repeat)`,
+    problem: `${problem}, and the inventory does not say that it may be repeated (${what}.repeat)`,
     left: untouched,
-    next: `rota resume ${run}${inventoryWords(inventory)} --retry, which runs it again; or with --skip ${first.name}`,
+    next: `rota resume ${run}${inventoryWords(inventory)} --retry, which runs it again${what === "once" ? "" : `; or with --skip ${first}`}`,
   });
 }

@@ -1,3 +1,4 @@
+import { unescape } from "node:querystring";
 import { RotaError } from "../base/errors.ts";
 import { printable } from "../base/quote.ts";
 import { redactor, shortestSecret } from "../base/redact.ts";
@@ -62,15 +63,25 @@ function secretsIn(name: string, value: string): string[] {
   return [value, ...value.split("\n").filter((line) => line.length >= shortestSecret)];
 }
 
-/** Every secret that these nodes could be given: nothing that is shown or stored may hold one. */
-export const secretsOf = (nodes: Node[], env: Io["env"]): string[] =>
-  nodes.flatMap(({ vars }) =>
+/** Every secret that these nodes could be given, and rota's own: nothing that is shown or stored may hold one. */
+export const secretsOf = (nodes: Node[], env: Io["env"]): string[] => [
+  ...nodes.flatMap(({ vars }) =>
     Object.values(vars).flatMap((variable) => {
       if (!("env" in variable && variable.secret)) return [];
       const value = Object.hasOwn(env, variable.env) ? env[variable.env] : undefined;
       return value === undefined || value.length < shortestSecret ? [] : secretsIn(variable.env, value);
     }),
-  );
+  ),
+  ...[env["ROTA_SUDO_PASSWORD"], passwordIn(env["ROTA_JOURNAL"])].flatMap((secret) =>
+    secret !== undefined && secret.length >= shortestSecret ? [secret] : [],
+  ),
+];
+
+/** A hook has rota's whole environment. */
+const passwordIn = (journal: string | undefined): string | undefined =>
+  journal !== undefined && URL.canParse(journal)
+    ? unescape(new URL(journal).password) || undefined
+    : undefined;
 
 const longestReason = 500;
 

@@ -4,9 +4,10 @@
  */
 import type { ErrorCode } from "../base/errors.ts";
 
-/** The steps of a rotation, `prepare` being before all of them leave: one vocabulary for code, journal, events, board and docs. */
+/** The steps of a rotation, `prepare` and `once` being before any node leaves: one vocabulary for code, journal, events, board and docs. */
 export const stepNames = [
   "prepare",
+  "once",
   "survey",
   "drain",
   "settle",
@@ -17,6 +18,17 @@ export const stepNames = [
   "soak",
 ] as const;
 export type StepName = (typeof stepNames)[number];
+
+/** Commands beside the rotations (`hooks:`): before and after a deploy, a batch and a node. */
+export const hookNames = [
+  "before_deploy",
+  "after_deploy",
+  "before_batch",
+  "after_batch",
+  "before_node",
+  "after_node",
+] as const;
+export type HookName = (typeof hookNames)[number];
 
 /** How a command on a node ended. `unknown`: the wire broke before the answer, so the world must be asked again. */
 export type Outcome = { kind: "done" } | { kind: "failed"; why: string } | { kind: "unknown"; why: string };
@@ -31,10 +43,10 @@ export interface OutputLine {
 export const nodeEnds = ["back", "as found", "out", "kept out"] as const;
 export type NodeEnd = (typeof nodeEnds)[number];
 
-export const runEnds = ["done", "failed", "interrupted", "refused", "aborted"] as const;
+export const runEnds = ["done", "failed", "interrupted", "refused", "aborted", "rolled back"] as const;
 export type RunEnd = (typeof runEnds)[number];
 
-export const commandNames = ["deploy", "rotate", "drain", "ready"] as const;
+export const commandNames = ["deploy", "rotate", "drain", "ready", "rollback"] as const;
 export type CommandName = (typeof commandNames)[number];
 
 /** What a person does that is no run of its own, and is written down all the same. */
@@ -54,6 +66,8 @@ export type EventBody =
       set: Record<string, string>;
       nodes: string[];
       leftAlone: { node: string; why: string }[];
+      /** The run that this one undoes. */
+      undoes?: string | undefined;
     }
   | { type: "batch started"; pool: string; batch: number; of: number; nodes: string[]; canary?: true }
   | { type: "step started"; node: string; step: StepName }
@@ -61,6 +75,9 @@ export type EventBody =
   | { type: "output"; node: string; step: StepName; stream: OutputLine["stream"]; text: string }
   | { type: "step ended"; node: string; step: StepName; ok: boolean; ms: number; why?: string }
   | { type: "node ended"; node: string; end: NodeEnd; ms: number; outMs: number; why?: string }
+  | { type: "hook started"; hook: HookName; node?: string }
+  | { type: "hook output"; hook: HookName; node?: string; stream: OutputLine["stream"]; text: string }
+  | { type: "hook ended"; hook: HookName; node?: string; ok: boolean; ms: number; why?: string }
   | { type: "notice"; node?: string; text: string }
   | { type: "stopping"; how: "after this node" | "now" }
   | {

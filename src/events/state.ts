@@ -1,5 +1,5 @@
 /** Events → what a view shows of a run. Pure: the board, the page and the journal's reader use the same. */
-import type { Event, NodeEnd, RunEnd, StepName } from "./events.ts";
+import type { Event, HookName, NodeEnd, RunEnd, StepName } from "./events.ts";
 
 export interface StepTime {
   step: StepName;
@@ -34,6 +34,8 @@ export interface RunState {
   nodes: Map<string, NodeState>;
   leftAlone: { node: string; why: string }[];
   notices: string[];
+  /** Commands beside the rotations that run now, each with the last line that it printed. */
+  hooks: Map<string, string>;
   stopping: string | undefined;
   end: RunEnd | undefined;
   /** Milliseconds, once it has ended. */
@@ -49,6 +51,7 @@ export const nothingYet = (): RunState => ({
   nodes: new Map(),
   leftAlone: [],
   notices: [],
+  hooks: new Map(),
   stopping: undefined,
   end: undefined,
   ms: 0,
@@ -93,7 +96,7 @@ export function reduce(state: RunState, event: Event): RunState {
         saw: undefined,
         done: [...node.done, { step: event.step, ms: event.ms, ok: event.ok }],
         // Its trip has not begun: it serves, and has its turn later.
-        ...(event.step === "prepare" ? { step: undefined, started: undefined } : {}),
+        ...(event.step === "prepare" || event.step === "once" ? { step: undefined, started: undefined } : {}),
       }));
     case "node ended":
       return withNode(state, event.node, (node) => ({
@@ -104,6 +107,12 @@ export function reduce(state: RunState, event: Event): RunState {
         outMs: event.outMs,
         why: event.why,
       }));
+    case "hook started":
+      return withHook(state, event, "");
+    case "hook output":
+      return withHook(state, event, event.text);
+    case "hook ended":
+      return withHook(state, event, undefined);
     case "notice":
       return { ...state, notices: [...state.notices, event.text] };
     case "stopping":
@@ -117,6 +126,19 @@ export function reduce(state: RunState, event: Event): RunState {
 
 const asCanary = (state: RunState, name: string): RunState =>
   withNode(state, name, (node) => ({ ...node, canary: true }));
+
+/** @param text undefined once it has ended */
+function withHook(
+  state: RunState,
+  { hook, node }: { hook: HookName; node?: string },
+  text: string | undefined,
+): RunState {
+  const hooks = new Map(state.hooks);
+  const name = node === undefined ? hook : `${node} ${hook}`;
+  if (text === undefined) hooks.delete(name);
+  else hooks.set(name, text);
+  return { ...state, hooks };
+}
 
 function withNode(state: RunState, name: string, change: (node: NodeState) => NodeState): RunState {
   const nodes = new Map(state.nodes);

@@ -10,6 +10,8 @@ export interface Fleet {
   /** The inventory's path, as the person gave it. */
   file: string;
   balancers: Balancer[];
+  /** Before anything is touched, and when all is over. */
+  hooks: { beforeDeploy: Hook | undefined; afterDeploy: Hook | undefined };
   pools: Pool[];
 }
 
@@ -51,8 +53,13 @@ export interface Pool {
   prepare: string | undefined;
   /** How a node leaves by its own page; absent where it leaves by HAProxy's runtime socket. */
   statusPage: StatusPage | undefined;
+  /** Run on one node of the pool only, before the first leaves. */
+  once: Upgrade | undefined;
   /** Absent means that there is nothing to do in that step. */
   upgrade: Upgrade | undefined;
+  /** Run by a rollback instead of `upgrade`. */
+  rollback: Upgrade | undefined;
+  hooks: PoolHooks;
   restart: Restart;
   check: Check;
   ready: { proof: Proof; ramp: Ramp | undefined };
@@ -65,6 +72,16 @@ export interface Drain {
   within: number;
   /** The node goes back as found; HAProxy ends them; they are left to what is done on the node. */
   atLimit: "stop" | "cut" | "go-on";
+}
+
+/** A command beside the rotations: on this machine, or on the node. */
+export type Hook = { here: string } | { run: string };
+
+export interface PoolHooks {
+  beforeBatch: Hook | undefined;
+  afterBatch: Hook | undefined;
+  beforeNode: Hook | undefined;
+  afterNode: Hook | undefined;
 }
 
 /** A command for /bin/sh. */
@@ -138,6 +155,8 @@ export interface Rollout {
   soak: number;
   /** What is done where that shows too little. */
   inconclusive: "stop" | "go-on";
+  /** What becomes of the run's nodes when the release failed on one. */
+  onFailure: "stop" | "rollback";
 }
 
 /** A count, or a percent of a whole. */

@@ -41,7 +41,16 @@ export function resolve(inventory: Inventory, setting: Setting): Fleet {
     const raw = inventory.pools[name];
     return raw ? [pool(name, raw, { ...setting, balancers, ssh })] : [];
   });
-  return { name: inventory.fleet, sharedJournal: inventory.journal === "shared", file, balancers, pools };
+  const sharedJournal = inventory.journal === "shared";
+  const { before_deploy: beforeDeploy, after_deploy: afterDeploy } = inventory.hooks;
+  return {
+    name: inventory.fleet,
+    sharedJournal,
+    file,
+    balancers,
+    hooks: { beforeDeploy, afterDeploy },
+    pools,
+  };
 }
 
 interface Logins extends Setting {
@@ -82,7 +91,10 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     drain: { within: milliseconds(drain.within), atLimit: drain.at_limit },
     prepare: raw.prepare,
     statusPage: raw.status_page && statusPage(raw.status_page),
+    once: upgradeOf(raw.once),
     upgrade: upgradeOf(raw.upgrade),
+    rollback: upgradeOf(raw.rollback),
+    hooks: hooksOf(raw.hooks),
     restart: restartOf(restart),
     check: checkOf(check),
     ready: readyOf(raw.ready),
@@ -93,6 +105,7 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
       maxFailures: rollout.max_failures,
       soak: milliseconds(rollout.soak),
       inconclusive: rollout.inconclusive,
+      onFailure: rollout.on_failure,
     },
     limits: {
       connect: milliseconds(limits.connect),
@@ -122,6 +135,13 @@ function restartOf(raw: RawPool["restart"]): Restart {
       return raw;
   }
 }
+
+const hooksOf = (raw: RawPool["hooks"]): Pool["hooks"] => ({
+  beforeBatch: raw.before_batch,
+  afterBatch: raw.after_batch,
+  beforeNode: raw.before_node,
+  afterNode: raw.after_node,
+});
 
 const checkOf = ({ while_out: whileOut, ...check }: RawPool["check"]): Check => ({
   ...check,

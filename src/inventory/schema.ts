@@ -20,6 +20,7 @@ import {
   shares,
   variableName,
 } from "./schema-parts.ts";
+import { deployHooks, once, poolHooks, rollback, upgrade } from "./schema-commands.ts";
 import { balancer, nodeSsh, ssh } from "./schema-access.ts";
 import { statusPage } from "./schema-page.ts";
 import { restart } from "./schema-restart.ts";
@@ -73,29 +74,6 @@ const drain = z.strictObject({
       "When sessions are left at the limit. stop: the node goes back as found and the rollout stops; cut: they are ended by HAProxy; go-on: the node is worked on, and they end as the app ends them. cut and go-on say how many, and who.",
     ),
 });
-
-const upgradeRun = filled.describe("Run on the node while it is out, as /bin/sh -eu.");
-
-const upgrade = z
-  .union(
-    [
-      upgradeRun,
-      z.strictObject({
-        run: upgradeRun,
-        repeat: z
-          .enum(["ask", "yes", "no"])
-          .default("ask")
-          .describe("Whether a resume may run it again where nobody knows how it ended."),
-        done_if: filled
-          .optional()
-          .describe(
-            "A command that changes nothing, and ends with 0 where the upgrade is done: asked by a resume that does not know. What was cut off may still be running.",
-          ),
-      }),
-    ],
-    { error: "write a command, or { run: ./switch-release, repeat: yes }" },
-  )
-  .describe("What is done on the node while it is out, before the restart: a command.");
 
 const check = z.strictObject({
   url: z
@@ -162,6 +140,12 @@ const rollout = z.strictObject({
     .describe(
       "When a soak saw too few requests to tell (fewer than 100 of a node, as a rule). stop: on a terminal you are asked first.",
     ),
+  on_failure: z
+    .enum(["stop", "rollback"])
+    .default("stop")
+    .describe(
+      "When the rollout stops because the release failed on a node, or soaked worse. rollback: what the run upgraded is put back to what it ran before, at once.",
+    ),
 });
 
 const limits = z.strictObject({
@@ -194,7 +178,14 @@ const pool = z.strictObject({
       "Run on every node that takes part in a deploy, before the first leaves and while all serve, as /bin/sh -eu. A resume may run it again.",
     ),
   status_page: statusPage.optional(),
+  once: once.optional(),
   upgrade: upgrade.optional(),
+  rollback: rollback.optional(),
+  hooks: poolHooks
+    .prefault({})
+    .describe(
+      "Commands before and after a batch and a node, in deploys and rollbacks. Variables: --set, ROTA_RUN, ROTA_FLEET, ROTA_COMMAND, ROTA_POOL, ROTA_NODES; for a node also its vars and ROTA_NODE.",
+    ),
   restart: restart.describe("How the app is restarted, and what proves that it was."),
   check: check.describe("What a node itself must answer before it takes traffic again."),
   ready: ready.prefault({}).describe("What HAProxy must find before a node takes traffic again."),
@@ -223,6 +214,11 @@ export const inventorySchema = z
       .prefault({})
       .describe(
         "How to log in to the nodes, and to balancers at ssh://; a node may differ. ~/.ssh/config is not read.",
+      ),
+    hooks: deployHooks
+      .prefault({})
+      .describe(
+        "Commands before and after a deploy or a rollback, on the machine that rota runs on. Variables: --set, ROTA_RUN, ROTA_FLEET, ROTA_COMMAND (deploy or rollback), ROTA_NODES.",
       ),
     pools: z
       .record(nameKey, pool)

@@ -3,7 +3,8 @@ import type { Tables } from "./schema.ts";
 
 /**
  * Removes runs that ended before, with everything of them. What somebody may still need stays: runs that are not
- * finished, that left a node out, or that are the last good deploy of a node.
+ * finished, that left a node out, or that are one of the last two good deploys (or rollbacks) of a node: the one before is what a
+ * rollback goes back to.
  *
  * @returns how many runs were removed
  */
@@ -26,15 +27,22 @@ export async function prune(db: Kysely<Tables>, before: Date): Promise<number> {
   });
 }
 
+/** Good runs of a node that stay: what it runs, and what it ran before. */
+const kept = 2;
+
 async function lastGoodDeploys(db: Kysely<Tables>): Promise<string[]> {
   const trips = await db
     .selectFrom("trips")
     .innerJoin("runs", "runs.id", "trips.run")
     .select(["runs.fleet", "trips.node", "trips.run"])
-    .where("runs.command", "=", "deploy")
+    .where("runs.command", "in", ["deploy", "rollback"])
     .where("trips.outcome", "in", ["back", "kept out"])
-    .orderBy("trips.ended")
+    .orderBy("trips.ended", "desc")
     .execute();
-  // Later ones take the place of earlier ones.
-  return [...new Map(trips.map(({ fleet, node, run }) => [`${fleet} ${node}`, run])).values()];
+  const byNode = new Map<string, string[]>();
+  for (const { fleet, node, run } of trips) {
+    const key = `${fleet} ${node}`;
+    byNode.set(key, [...(byNode.get(key) ?? []), run].slice(0, kept));
+  }
+  return [...byNode.values()].flat();
 }

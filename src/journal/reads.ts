@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import { printable } from "../base/quote.ts";
-import type { NodeEnd } from "../events/events.ts";
-import type { Absence, DeedRecord, Known, RunRecord } from "../rotation/records.ts";
+import type { CommandName, NodeEnd } from "../events/events.ts";
+import type { Absence, Change, DeedRecord, Known, RunRecord } from "../rotation/records.ts";
 import type { Tables } from "./schema.ts";
 import {
   readArgs,
@@ -10,8 +10,10 @@ import {
   readFound,
   readNodeEnd,
   readNodes,
+  readPrinter,
   readRunEnd,
   readSet,
+  readSets,
   readStep,
 } from "./stored.ts";
 
@@ -23,12 +25,14 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
 
   lastSet: async (fleet, node) => {
     const row = await goodDeploys(db, fleet, ["back", "kept out"])
-      .select("runs.set")
+      .select(["runs.set", "runs.sets"])
       .where("trips.node", "=", node)
       .limit(1)
       .executeTakeFirst();
-    return row && readSet(row.set);
+    return row && setOf(row, node);
   },
+
+  changes: (fleet, nodes) => changesOf(db, fleet, nodes),
 
   lastRotations: async (fleet) => {
     const rows = await goodDeploys(db, fleet, ["back"])
@@ -99,18 +103,58 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
         outcome: readNodeEnd(trip.outcome),
         why: trip.why ?? undefined,
       })),
-      outputs: outputs.map(({ node, step, text }) => ({ node, step: readStep(step), text })),
+      outputs: outputs.map(({ node, step, text }) => ({ node, step: readPrinter(step), text })),
       deeds: deeds.map(deedOf),
     };
   },
 });
 
-/** Trips of deploys that ended well, the last first. */
+/** Commands after which a node runs what they were given. */
+const changing: CommandName[] = ["deploy", "rollback"];
+
+async function changesOf(db: Kysely<Tables>, fleet: string, nodes: string[]): Promise<Change[]> {
+  const rows = await db
+    .selectFrom("steps")
+    .innerJoin("runs", "runs.id", "steps.run")
+    .leftJoin("trips", (join) =>
+      join.onRef("trips.run", "=", "steps.run").onRef("trips.node", "=", "steps.node"),
+    )
+    .select(["runs.id", "runs.command", "runs.undoes", "runs.set", "runs.sets"])
+    .select(["steps.node", "steps.started", "trips.ended", "trips.outcome", "trips.why"])
+    .where("runs.fleet", "=", fleet)
+    .where("runs.command", "in", changing)
+    .where("steps.step", "in", ["upgrade", "restart"])
+    .orderBy("steps.started", "desc")
+    .execute();
+  const wanted = new Set(nodes);
+  // The upgrade begins before its restart: of the two, the first is what is left here.
+  const first = new Map(
+    rows.filter(({ node }) => wanted.has(node)).map((row) => [`${row.id} ${row.node}`, row]),
+  );
+  return [...first.values()]
+    .map((row) => ({
+      run: row.id,
+      command: readCommand(row.command),
+      undoes: row.undoes ?? undefined,
+      node: row.node,
+      began: new Date(row.started),
+      ended: dateOf(row.ended),
+      good: (row.outcome === "back" || row.outcome === "kept out") && row.why === null,
+      set: setOf(row, row.node),
+    }))
+    .toSorted((a, b) => b.began.getTime() - a.began.getTime());
+}
+
+const setOf = (row: Pick<Tables["runs"], "set" | "sets">, node: string): Record<string, string> =>
+  (row.sets === null ? undefined : readSets(row.sets)[node]) ?? readSet(row.set);
+
+/** Trips of deploys and rollbacks that ended well, the last first. */
 const goodDeploys = (db: Kysely<Tables>, fleet: string, ends: NodeEnd[]) =>
   db
     .selectFrom("trips")
     .innerJoin("runs", "runs.id", "trips.run")
-    .where((eb) => eb.and({ "runs.fleet": fleet, "runs.command": "deploy" }))
+    .where("runs.fleet", "=", fleet)
+    .where("runs.command", "in", changing)
     .where("trips.outcome", "in", ends)
     .orderBy("trips.ended", "desc");
 
@@ -136,6 +180,8 @@ const runOf = (row: Tables["runs"]): RunRecord => ({
   set: readSet(row.set),
   nodes: readNodes(row.nodes),
   args: readArgs(row.args),
+  undoes: row.undoes ?? undefined,
+  sets: row.sets === null ? undefined : readSets(row.sets),
   started: new Date(row.started),
   ended: dateOf(row.ended),
   outcome: row.outcome === null ? undefined : readRunEnd(row.outcome),

@@ -14,6 +14,10 @@ export interface Tables {
     nodes: string;
     /** JSON: what its command was given, secrets redacted; a resume goes by it. */
     args: string;
+    /** The run that this one undoes. */
+    undoes: string | null;
+    /** JSON: values of --set by node, where they are not `set` for all. */
+    sets: string | null;
     /** Who asked it to start no other node. */
     paused: string | null;
     started: string;
@@ -169,6 +173,12 @@ export const migrations: Record<string, Migration> = {
         .addColumn("what", "text")
         .execute();
       await db.schema.createIndex("deeds_by_time").on("deeds").columns(["at"]).execute();
+    },
+  },
+  "0005 rollbacks": {
+    async up(db) {
+      await db.schema.alterTable("runs").addColumn("undoes", "text").execute();
+      await db.schema.alterTable("runs").addColumn("sets", "text").execute();
     },
   },
 };

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Kysely, sql } from "kysely";
 import { RotaError } from "../base/errors.ts";
+import type { RunEnd } from "../events/events.ts";
 import type { Absence, Journal } from "../rotation/records.ts";
 import type { Tables } from "./schema.ts";
 
@@ -32,7 +33,7 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
   }
 
   return {
-    async begin({ command, fleet: of, by, reason, set, nodes, args }) {
+    async begin({ command, fleet: of, by, reason, set, nodes, args, undoes, sets }) {
       const id = randomBytes(3).toString("hex");
       await insert("runs", {
         id,
@@ -43,6 +44,8 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
         set: JSON.stringify(set),
         nodes: JSON.stringify(nodes),
         args: JSON.stringify(args),
+        undoes: undoes ?? null,
+        sets: sets ? JSON.stringify(sets) : null,
         started: now(),
       });
       return id;
@@ -81,6 +84,21 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
       const { numUpdatedRows } = await db
         .updateTable("runs")
         .set({ ended: now(), outcome, message: message ?? null })
+        .where((eb) => eb.and([eb("id", "=", run), eb.exists(lease.select("epoch"))]))
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n) throw lost(fleet);
+    },
+    async undone(run, by) {
+      const outcome: RunEnd = "rolled back";
+      const { numUpdatedRows } = await db
+        .updateTable("runs")
+        .set((eb) => ({
+          outcome,
+          ended: eb.fn.coalesce("ended", eb.val(now())),
+          message: sql<string>`case when message is null then ${`rolled back by run ${by}`}
+            when message like ${`%rolled back by run ${by}`} then message
+            else message || ${`\nrolled back by run ${by}`} end`,
+        }))
         .where((eb) => eb.and([eb("id", "=", run), eb.exists(lease.select("epoch"))]))
         .executeTakeFirst();
       if (numUpdatedRows === 0n) throw lost(fleet);

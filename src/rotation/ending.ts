@@ -18,10 +18,11 @@ export interface GoOn {
 }
 
 /** The first failure, told with how everything was left; undefined where none failed. */
-export function failureOf({ ended, notStarted }: RolloutEnd, goOn: GoOn): RotaError | undefined {
+export function failureOf(rollout: RolloutEnd, goOn: GoOn): RotaError | undefined {
+  const { ended, notStarted } = rollout;
   const failed = ended.filter(({ failure }) => failure !== undefined);
   const [first] = failed;
-  if (!first) return undefined;
+  if (!first) return hookFailureOf(rollout, goOn);
   const cause = (failed.find(({ failure }) => isWorse(failure)) ?? first).failure;
   const code = cause instanceof RotaError ? cause.code : "COMMAND_FAILED";
   const advice = cause instanceof RotaError && cause.next ? `${cause.next}; then: ` : "";
@@ -30,6 +31,27 @@ export function failureOf({ ended, notStarted }: RolloutEnd, goOn: GoOn): RotaEr
     left: sayLeft(ended, notStarted) + sayForgetful(ended),
     next: advice + (isUntouched(ended) ? goOn.again : nextAfter(failed, goOn)),
     cause,
+  });
+}
+
+/** The same, where rota itself goes on: what a person is to do is told when that is over. */
+export const beforeUndo = (failure: RotaError | undefined): RotaError | undefined =>
+  failure &&
+  new RotaError(failure.code, {
+    problem: failure.message,
+    ...(failure.left === undefined ? {} : { left: failure.left }),
+    next: "nothing yet: what was upgraded is put back now (rollout.on_failure)",
+    cause: failure,
+  });
+
+/** All nodes are well, or as they were; what was run beside them is not. */
+function hookFailureOf({ ended, notStarted, hook }: RolloutEnd, goOn: GoOn): RotaError | undefined {
+  if (hook === undefined) return undefined;
+  return new RotaError(hook instanceof RotaError ? hook.code : "HOOK_FAILED", {
+    problem: messageOf(hook),
+    left: sayLeft(ended, notStarted),
+    next: ended.length === 0 ? goOn.again : `${goOn.resume}, once that is mended`,
+    cause: hook,
   });
 }
 

@@ -70,9 +70,9 @@ async function tellMaint(trip: Trip, { balancers, emit }: World): Promise<void> 
 }
 
 /** Shown with a failure. */
-const linesShown = 20;
+export const linesShown = 20;
 /** Kept in the journal, of one command; a program that never stops printing must not fill it. */
-const linesKept = 5_000;
+export const linesKept = 5_000;
 
 /** Runs a command on the node; what it prints is shown and kept. @throws RotaError for what is not done */
 export async function runOnNode(trip: Trip, name: StepName, script: Script, world: World): Promise<void> {

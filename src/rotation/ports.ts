@@ -224,6 +224,12 @@ export interface RestartProof {
 /** @param values What {NAME} in the pool's texts stands for. */
 export type Restarts = (pool: Pool, values: Record<string, string>) => RestartWay;
 
+/** The machine that rota runs on. */
+export interface Here {
+  /** Runs a script as `/bin/sh -eu`. At the limit, or when it is stopped, it is ended with all that it started. */
+  run(script: string, options: CommandOptions): Promise<Outcome>;
+}
+
 /** What the node's page must answer. */
 export type Wanted = Pick<Check, "status" | "body"> & {
   /** This status is as good. */

@@ -34,12 +34,23 @@ export async function prepareNodes(
   return failed;
 }
 
-async function prepareOne(trip: Trip, world: World): Promise<TripEnd | undefined> {
+function prepareOne(trip: Trip, world: World): Promise<TripEnd | undefined> {
   const { prepare: script } = trip;
-  if (script === undefined) return undefined;
+  if (script === undefined) return Promise.resolve(undefined);
+  return beforeLeaving(trip, world, () =>
+    step(trip, "prepare", world, () => runOnNode(trip, "prepare", { run: script }, world)),
+  );
+}
+
+/** Something on a node whose turn has not come. @returns its end, where that failed: it is as it was */
+export async function beforeLeaving(
+  trip: Trip,
+  world: World,
+  work: () => Promise<void>,
+): Promise<TripEnd | undefined> {
   const started = world.clock.now();
   try {
-    await step(trip, "prepare", world, () => runOnNode(trip, "prepare", { run: script }, world));
+    await work();
     return undefined;
   } catch (thrown) {
     const { end, failure } = await afterFailure(trip, thrown, world);

@@ -1,5 +1,13 @@
 /** What the heart writes down, and reads again: the journal as it needs it. Times are milliseconds, or dates. */
-import type { CommandName, DeedName, NodeEnd, Outcome, RunEnd, StepName } from "../events/events.ts";
+import type {
+  CommandName,
+  DeedName,
+  HookName,
+  NodeEnd,
+  Outcome,
+  RunEnd,
+  StepName,
+} from "../events/events.ts";
 import type { AdminState, Agent, Place } from "./ports.ts";
 
 /** A node that is out of rotation because of us. */
@@ -39,6 +47,10 @@ export interface RunStart {
   nodes: string[];
   /** What the command was given: a resume goes by it. */
   args: Record<string, unknown>;
+  /** The run that this one undoes. */
+  undoes?: string | undefined;
+  /** Values of --set by node, where each has its own: of a rollback. */
+  sets?: Record<string, Record<string, string>> | undefined;
 }
 
 /** Where runs are recorded, before and after each act. @throws RotaError JOURNAL, LEASE_LOST */
@@ -49,22 +61,26 @@ export interface Journal {
   stepStarted(run: string, node: string, step: StepName): Promise<void>;
   /** `unknown` where nobody knows whether it was done: a resume must find out. */
   stepEnded(run: string, node: string, step: StepName, end: Outcome["kind"], why?: string): Promise<void>;
-  /** What a command printed, secrets redacted. */
-  printed(run: string, node: string, step: StepName, text: string): Promise<void>;
+  /** What a command printed, secrets redacted; `node` is empty for a hook of the run or of a batch. */
+  printed(run: string, node: string, step: StepName | HookName, text: string): Promise<void>;
   /** Written before the act that takes the node out. */
   takenOut(fleet: string, absence: Absence): Promise<void>;
   /** Written after the node was seen back as it was found. */
   putBack(fleet: string, node: string): Promise<void>;
   nodeEnded(run: string, node: string, end: NodeEnd, why?: string): Promise<void>;
   end(run: string, end: RunEnd, message?: string): Promise<void>;
+  /** The run is over: another one undoes it. How it had ended stays readable. */
+  undone(run: string, by: string): Promise<void>;
 }
 
 /** What the journal knows from before. @throws RotaError JOURNAL */
 export interface Known {
   /** Nodes of the fleet that are out because of us, by name. */
   absences(fleet: string): Promise<Map<string, Absence>>;
-  /** What the last deploy that put this node back was given with --set. */
+  /** What the last deploy or rollback that put this node back was given with --set. */
   lastSet(fleet: string, node: string): Promise<Record<string, string> | undefined>;
+  /** Every deploy and rollback that did something on these nodes, the newest first. */
+  changes(fleet: string, nodes: string[]): Promise<Change[]>;
   /** How long the last good rotations of the fleet took, a node: milliseconds, newest first. */
   lastRotations(fleet: string): Promise<number[]>;
   /** Runs, the newest first; of one fleet, or of all. */
@@ -75,6 +91,22 @@ export interface Known {
   deeds(fleet: string | undefined, most: number): Promise<DeedRecord[]>;
   /** One run by its id, or by the beginning of it; undefined unless exactly one begins so. */
   run(id: string): Promise<WholeRun | undefined>;
+}
+
+/** What one run did on one node: its upgrade or its restart was begun. */
+export interface Change {
+  run: string;
+  command: CommandName;
+  /** The run that it undid. */
+  undoes: string | undefined;
+  node: string;
+  began: Date;
+  /** Undefined where the node's trip has no end. */
+  ended: Date | undefined;
+  /** It came back, or stayed out as it was to, and nothing was wrong with it. */
+  good: boolean;
+  /** What the node was given with --set. */
+  set: Record<string, string>;
 }
 
 /** A run as the journal has it. */
@@ -91,7 +123,7 @@ export interface RunRecord extends RunStart {
 export interface WholeRun extends RunRecord {
   steps: StepRecord[];
   trips: { node: string; ended: Date; outcome: NodeEnd; why: string | undefined }[];
-  outputs: { node: string; step: StepName; text: string }[];
+  outputs: { node: string; step: StepName | HookName; text: string }[];
   deeds: DeedRecord[];
 }
 

@@ -21,12 +21,15 @@ export function standingsOf(run: WholeRun): Standings {
     if (trip?.outcome === "out" || (trip && lastStep(run, node)?.step === "soak" && trip.why !== undefined))
       standings.failed.push(node);
     else if (trip && !(trip.outcome === "as found" && trip.why !== undefined)) standings.done.push(node);
-    else if (!trip && steps.some((step) => step.node === node && step.step !== "prepare"))
+    else if (!trip && steps.some((step) => step.node === node && !isBefore(step.step)))
       standings.halfDone.push(node);
     else standings.rest.push(node);
   }
   return standings;
 }
+
+/** Run while all serve: the node's trip has not begun. */
+const isBefore = (step: StepName): boolean => step === "prepare" || step === "once";
 
 const lastStep = ({ steps }: WholeRun, node: string): StepRecord | undefined =>
   steps.findLast((step) => step.node === node);
@@ -56,6 +59,20 @@ function isBack(run: WholeRun, node: string): boolean {
 /** An upgrade was begun, and nobody knows how it ended. */
 export const isUpgradeUnknown = ({ steps }: WholeRun, node: string): boolean =>
   steps.some((step) => step.node === node && step.step === "upgrade" && step.ok === undefined);
+
+/**
+ * Whether what is done once for these nodes is done, or nobody knows.
+ *
+ * @param others nodes of other pools: one that left the inventory may have been of this one
+ */
+export function onceOf(
+  { steps }: WholeRun,
+  others: ReadonlySet<string>,
+): { node: string; done: boolean } | undefined {
+  const own = steps.filter(({ node, step, ok }) => step === "once" && ok !== false && !others.has(node));
+  const one = own.find(({ ok }) => ok === true) ?? own[0];
+  return one && { node: one.node, done: one.ok === true };
+}
 
 /** Changes whenever anybody went on with the run. */
 export const traceOf = ({ outcome, steps, trips }: WholeRun): string =>

@@ -2,9 +2,9 @@ import type PQueue from "p-queue";
 import type { Clock } from "../base/clock.ts";
 import { RotaError, messageOf } from "../base/errors.ts";
 import type { Redact } from "../base/redact.ts";
-import type { Emit, StepName } from "../events/events.ts";
-import type { Node, Pool } from "../inventory/fleet.ts";
-import type { Balancers, Entry, Health, Hosts, Place, Restarts, Tally } from "./ports.ts";
+import type { CommandName, Emit, StepName } from "../events/events.ts";
+import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
+import type { Balancers, Entry, Health, Here, Hosts, Place, Restarts, Tally } from "./ports.ts";
 import type { Absence, Found, Journal } from "./records.ts";
 import type { Company } from "./soak/soak.ts";
 
@@ -14,8 +14,12 @@ export interface World {
   fleet: string;
   by: string;
   reason: string | undefined;
+  command: CommandName;
+  /** Commands of the fleet beside the rotations, what they are given with --set, and what hides their secrets. */
+  hooks: (Fleet["hooks"] & { set: Record<string, string>; redact: Redact }) | undefined;
   balancers: Balancers;
   hosts: Hosts;
+  here: Here;
   health: Health;
   restarts: Restarts;
   journal: Journal;

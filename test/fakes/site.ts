@@ -22,6 +22,8 @@ export interface FakeSiteOptions {
   backends?: string[];
   /** Over the pool `web`. */
   pool?: Overrides;
+  /** Over the whole inventory. */
+  fleet?: Overrides;
   haproxy?: Partial<FakeHaproxyOptions>;
 }
 
@@ -86,7 +88,12 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
   const hosts = await Promise.all(names.map(() => fakeHost()));
   const apps = await Promise.all(names.map(() => fakeApp()));
   const inventory = join(folder, "site.yml");
-  await writeFile(inventory, stringify(inventoryOf({ names, balancers, hosts, apps }, options.pool ?? {})));
+  await writeFile(
+    inventory,
+    stringify(
+      merged(inventoryOf({ names, balancers, hosts, apps }, options.pool ?? {}), options.fleet ?? {}),
+    ),
+  );
   const env = { ...process.env, ROTA_JOURNAL: `sqlite:${join(folder, "journal.db")}` };
 
   const hooks: Hook[] = [];
@@ -181,6 +188,7 @@ function writesOn(open: OpenJournal): Journal {
     putBack: (...args) => held((journal) => journal.putBack(...args)),
     nodeEnded: (...args) => held((journal) => journal.nodeEnded(...args)),
     end: (...args) => held((journal) => journal.end(...args)),
+    undone: (...args) => held((journal) => journal.undone(...args)),
   };
 }
 

@@ -11,6 +11,7 @@ test("what the file leaves out has its default", () => {
   expect(fleetOf(withNodes("{ web1: 10.0.1.1 }"))).toEqual({
     name: "shop",
     sharedJournal: false,
+    hooks: { beforeDeploy: undefined, afterDeploy: undefined },
     file: "inventories/shop.yml",
     balancers: [
       { name: "lb1", socket: { kind: "unix", path: "/run/lb1.sock" } },
@@ -39,7 +40,10 @@ test("what the file leaves out has its default", () => {
         needs: [],
         drain: { within: 60_000, atLimit: "stop" },
         statusPage: undefined,
+        once: undefined,
         upgrade: undefined,
+        rollback: undefined,
+        hooks: { beforeBatch: undefined, afterBatch: undefined, beforeNode: undefined, afterNode: undefined },
         restart: { via: "command", run: "./restart", proof: undefined },
         check: {
           url: "http://{host}:8000/_status",
@@ -57,6 +61,7 @@ test("what the file leaves out has its default", () => {
           maxFailures: 0,
           soak: 0,
           inconclusive: "stop",
+          onFailure: "stop",
         },
         limits: { connect: 10_000, command: 600_000, ready: 60_000, capacity: 600_000 },
       },
@@ -224,6 +229,7 @@ test("the large example is right, and says what its comments say", () => {
     maxFailures: 1,
     soak: 0,
     inconclusive: "stop",
+    onFailure: "stop",
   });
 });
 

@@ -162,6 +162,39 @@ describe.each([
       expect(await journal.lastRotations("shop")).toHaveLength(1);
     }));
 
+  test("what each run did on a node, and was given for it; a run that was undone says how it ended, and by whom", () =>
+    fresh(async (env) => {
+      await using journal = await opened(env);
+      const { writes } = journal;
+      const deploy = await writes.begin(start);
+      await writes.stepStarted(deploy, "web1", "upgrade");
+      await writes.stepStarted(deploy, "web1", "restart");
+      await writes.nodeEnded(deploy, "web1", "back", "worse since it is back");
+      await writes.stepStarted(deploy, "web2", "drain"); // which changes nothing on the node
+      await writes.end(deploy, "failed", "web1: worse");
+      const sets = { web1: { RELEASE: "40" }, web2: { RELEASE: "39" } };
+      const undoing = await writes.begin({ ...start, command: "rollback", set: {}, undoes: deploy, sets });
+      await writes.undone(deploy, undoing);
+      await writes.undone(deploy, undoing); // as a resume does again
+      await writes.stepStarted(undoing, "web1", "restart");
+      await writes.nodeEnded(undoing, "web1", "back");
+      expect(await journal.changes("shop", ["web1", "web2"])).toMatchObject([
+        { run: undoing, command: "rollback", undoes: deploy, node: "web1", good: true, set: sets.web1 },
+        { run: deploy, command: "deploy", undoes: undefined, node: "web1", good: false, set: start.set },
+      ]);
+      expect(await journal.changes("shop", ["web2"])).toEqual([]);
+      expect(await journal.changes("other", ["web1"])).toEqual([]);
+      expect(await journal.lastSet("shop", "web1")).toEqual(sets.web1);
+      const undone = await journal.run(deploy);
+      expect(undone).toMatchObject({ outcome: "rolled back" });
+      expect(undone?.ended).toBeInstanceOf(Date);
+      expect(undone?.message).toBe(`web1: worse\nrolled back by run ${undoing}`);
+      const open = await writes.begin(start);
+      await writes.undone(open, undoing);
+      expect((await journal.run(open))?.message).toBe(`rolled back by run ${undoing}`);
+      expect(await journal.run(undoing)).toMatchObject({ undoes: deploy, sets });
+    }));
+
   test(
     "a new journal that several processes open at once is made once, and all of them write",
     { timeout: 90_000 },
@@ -215,6 +248,7 @@ describe.each([
         return run;
       };
       await ran("back");
+      const goodBefore = await ran("back"); // what a rollback of the last one goes back to
       const lastGood = await ran("back");
       await ran("out");
       const leftOut = await ran("out");
@@ -223,7 +257,7 @@ describe.each([
       expect(await journal.prune(new Date(0))).toBe(0);
       expect(await journal.prune(new Date(Date.now() + 1_000))).toBe(2);
       const left = (await journal.runs("shop", 10)).map((one) => one.run);
-      expect(new Set(left)).toEqual(new Set([lastGood, leftOut, open]));
+      expect(new Set(left)).toEqual(new Set([goodBefore, lastGood, leftOut, open]));
       expect(await journal.lastSet("shop", "web1")).toEqual(start.set);
     }));
 

@@ -96,6 +96,7 @@ const rollout = ({ canary, batch }: { canary: number; batch: number[] }): Rollou
   maxFailures: 0,
   soak: 0,
   inconclusive: "stop",
+  onFailure: "stop",
 });
 
 test("wherever a run was interrupted, the sizes go on where they were", () => {

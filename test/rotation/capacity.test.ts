@@ -260,7 +260,10 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
     drain: { within: 1, atLimit: "stop" },
     prepare: undefined,
     statusPage: undefined,
+    once: undefined,
     upgrade: undefined,
+    rollback: undefined,
+    hooks: { beforeBatch: undefined, afterBatch: undefined, beforeNode: undefined, afterNode: undefined },
     restart: { via: "command", run: "true", proof: undefined },
     check: { url: "http://{host}/", status: 200, body: undefined, times: 1, within: 1, whileOut: 404 },
     ready: { proof: "pass", ramp: undefined },
@@ -271,11 +274,20 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
       maxFailures: 0,
       soak: 0,
       inconclusive: "stop",
+      onFailure: "stop",
     },
     limits: { connect: 1, command: 1, ready: 1, capacity: 1 },
   };
   const balancers = pool.balancers.map((name) => ({ name, socket: { kind: "unix" as const, path: name } }));
-  const fleet: Fleet = { name: "fake", sharedJournal: false, file: "fake.yml", balancers, pools: [pool] };
+  const hooks = { beforeDeploy: undefined, afterDeploy: undefined };
+  const fleet: Fleet = {
+    name: "fake",
+    sharedJournal: false,
+    file: "fake.yml",
+    balancers,
+    hooks,
+    pools: [pool],
+  };
   const survey = surveyOf(one);
   const absences = new Map(
     one.states.flatMap((state, i): [string, Absence][] => {

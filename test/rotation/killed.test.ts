@@ -17,7 +17,8 @@ const whileUpgrading: Moment = { type: "output", node: "web1", step: "upgrade" }
 
 const moments: Moment[] = [
   { type: "run started" },
-  ...stepNames.flatMap((step) => (step === "upgrade" ? [after(step)] : [at(step), after(step)])),
+  // Of an upgrade, and of what is done once, nobody knows the end then.
+  ...stepNames.flatMap((step) => (/^(upgrade|once)$/.test(step) ? [after(step)] : [at(step), after(step)])),
   { type: "node ended", node: "web1" },
   at("survey", "web2"),
   after("restart", "web2"),
@@ -159,7 +160,13 @@ const script = 'echo "$RELEASE" >> upgrades; echo upgrading; sleep 0.2';
 
 const upgradedSite = (pool: Overrides = {}): Promise<FakeSite> =>
   fakeSite({
-    pool: { prepare: "true", upgrade: script, rollout: { soak: "300ms", inconclusive: "go-on" }, ...pool },
+    pool: {
+      prepare: "true",
+      once: "true",
+      upgrade: script,
+      rollout: { soak: "300ms", inconclusive: "go-on" },
+      ...pool,
+    },
   });
 
 /** Runs the program until it is killed. Returns the id of its run. */

@@ -2,6 +2,7 @@ import { expect, test, vi } from "vitest";
 import type { FakeServer } from "../fakes/haproxy.ts";
 import { pagedSite } from "../fakes/paged-site.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
+import { ran } from "./released.ts";
 
 vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
@@ -67,6 +68,30 @@ test.concurrent("a good release goes through, and what was seen is said for each
   expect(plan).toContain("each batch is watched under traffic for 400ms once it is back");
   expect(plan).toMatch(/expected time: about \S+ \(\S+ a batch lately; 1.2s of it under watch\)/);
 });
+
+test.concurrent(
+  "a worse canary is rolled back where the inventory says so; one that shows too little is not",
+  async () => {
+    await using site = await soaking(3, { on_failure: "rollback" });
+    await ran(site, "1");
+    using load = loadOn(site);
+    site.atStep("web1", "soak", () => load.fails.set("web1", 20));
+    const said = await deploy(site);
+    expect(said.code).toBe(1);
+    expect(said.err).toMatch(/web1: worse since it is back/);
+    expect(said.err).toMatch(/run \w+ failed, and is rolled back by run \w+/);
+    expect(said.err).toContain("left:  web1 is back in rotation; web2, web3 were not touched");
+    expect(site.host("web1").commands.filter((command) => command.includes("upgrading"))).toHaveLength(2);
+    expect((await site.rota("runs")).out).toMatch(/rollback fake RELEASE=1 +1 +done/);
+
+    await using quiet = await soaking(3, { on_failure: "rollback" });
+    await ran(quiet, "1");
+    const unsure = await deploy(quiet);
+    expect(unsure.code).toBe(1);
+    expect(unsure.err).toContain("its soak was not conclusive");
+    expect((await quiet.rota("runs")).out).not.toContain("rollback");
+  },
+);
 
 test.concurrent("a worse canary stops the run in rotation, with the numbers and what to type", async () => {
   await using site = await soaking(3, { max_failures: 2 });

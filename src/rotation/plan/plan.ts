@@ -33,6 +33,8 @@ export interface PlanOptions {
   tolerated?: ReadonlySet<string> | undefined;
   /** Steps of a node that an earlier try has done for good. */
   done?: ((node: Node) => ReadonlySet<StepName>) | undefined;
+  /** Whether what is done once in this pool is done. */
+  onceDone?: ((pool: Pool) => boolean) | undefined;
   /** Nodes that this run has put back already. */
   doneBefore?: ((node: Node) => boolean) | undefined;
   variablesOf: (pool: Pool, node: Node) => { variables: Record<string, string>; secrets: string[] };
@@ -66,6 +68,8 @@ export interface PoolPlan extends Omit<Batches, "lacks"> {
   pool: Pool;
   /** Nodes that serve and that this run has not worked on yet: a batch that soaks is compared with them. */
   neighbours: Neighbour[];
+  /** What is still to be done on its first node, before that leaves. */
+  once: string | undefined;
 }
 
 /** All trips of a plan, in order. */
@@ -109,7 +113,9 @@ export function makePlan(
     if (pool.statusPage && unchecked.length > 0) plan.refusals.push(noChecks(unchecked));
     const { lacks, ...batches } = inBatches(pool, trips, backends, { ...options, knowing });
     lacking.push(...lacks);
-    plan.pools.push({ pool, ...batches, neighbours: neighboursIn(fleet, pool, survey, options) });
+    const neighbours = neighboursIn(fleet, pool, survey, options);
+    const once = options.errand.upgrade && !options.onceDone?.(pool) ? pool.once?.run : undefined;
+    plan.pools.push({ pool, ...batches, neighbours, once });
   }
   if (missing.length > 0)
     plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n") }));
