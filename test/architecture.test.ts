@@ -9,7 +9,7 @@ const floors = [
   ["inventory"],
   ["rotation"],
   ["remote", "health"],
-  ["balancer", "journal"],
+  ["balancer", "journal", "restart"],
   ["board"],
   ["cli"],
 ];

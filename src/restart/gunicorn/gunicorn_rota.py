@@ -465,20 +465,21 @@ def worker_kind(worker):
 
 def drain_gthread(worker):
     """On TERM: accept nothing more, answer what comes on kept connections with `Connection: close`, end when none is left."""
-    stop_at_once, notify = worker.handle_exit, worker.notify
-    needed = ("poller", "nr_conns", "PIPE", "sockets")
-    if not all(hasattr(worker, name) for name in needed):
+    if not all(hasattr(worker, name) for name in ("poller", "futures", "nr_conns", "max_keepalived", "PIPE", "sockets")):
         return
-    limit = []  # when it began to drain plus the time it has
+    stop_at_once, notify = worker.handle_exit, worker.notify
+    times = {}  # "limit": when it must end; "quiet": since when nothing is open
 
     def drain(sig, frame):
-        if limit:
+        if times:
             return  # the master repeats it
-        limit.append(time.monotonic() + max(worker.cfg.graceful_timeout - 2, 1))
+        times["limit"] = time.monotonic() + max(worker.cfg.graceful_timeout - 2, 1)
         try:
-            worker.cfg.settings["keepalive"].value = 0
             for listener in worker.sockets:
                 worker.poller.unregister(listener)
+            # More are kept than may be, so each answer says that its connection is closed. `keepalive = 0` would say so too,
+            # but also close at once those whose last answer, begun before, promised to keep them.
+            worker.max_keepalived = 0
             select = worker.poller.select
             worker.poller.select = lambda timeout=None: select(0.05)
         except Exception:
@@ -486,7 +487,16 @@ def drain_gthread(worker):
 
     def notify_or_end():
         notify()
-        if limit and (worker.nr_conns <= 0 or time.monotonic() > limit[0]):
+        if not times:
+            return
+        now = time.monotonic()
+        # One entry is the pipe's.
+        if len(worker.poller.get_map()) > 1 or not all(future.done() for future in list(worker.futures)):
+            times.pop("quiet", None)
+        # For a moment a connection is in neither, on its way from its answer to the kept ones; nr_conns has it still, but
+        # several threads change that, so it may be wrong for ever.
+        enough = 0.15 if worker.nr_conns <= 0 else 2
+        if now - times.setdefault("quiet", now) > enough or now > times["limit"]:
             worker.alive = False
 
     # Signals write there; without it the loop would sleep on for a second.
