@@ -463,6 +463,12 @@ def worker_kind(worker):
     return "other"
 
 
+def is_first(times):
+    """The master repeats TERM, at once too: one handler may begin in the middle of another, so this is one step."""
+    mine = object()
+    return times.setdefault("first", mine) is mine
+
+
 def drain_gthread(worker):
     """On TERM: accept nothing more, answer what comes on kept connections with `Connection: close`, end when none is left."""
     if not all(hasattr(worker, name) for name in ("poller", "futures", "nr_conns", "max_keepalived", "PIPE", "sockets")):
@@ -471,8 +477,8 @@ def drain_gthread(worker):
     times = {}  # "limit": when it must end; "quiet": since when nothing is open
 
     def drain(sig, frame):
-        if times:
-            return  # the master repeats it
+        if not is_first(times):
+            return
         times["limit"] = time.monotonic() + max(worker.cfg.graceful_timeout - 2, 1)
         try:
             for listener in worker.sockets:
@@ -487,7 +493,7 @@ def drain_gthread(worker):
 
     def notify_or_end():
         notify()
-        if not times:
+        if "limit" not in times:
             return
         now = time.monotonic()
         # One entry is the pipe's.
@@ -510,12 +516,12 @@ def drain_gthread(worker):
 def drain_tornado(worker):
     """As for gthread. Connections that stay idle are given gunicorn's --keep-alive, then closed."""
     stop_at_once = worker.handle_exit
-    begun = []
+    times = {}
 
     def drain(sig, frame):
-        if begun:
+        if not is_first(times):
             return
-        begun.append(time.monotonic())
+        times["begun"] = time.monotonic()
         try:
             worker.ioloop.add_callback_from_signal(stop_accepting)
         except Exception:
@@ -527,7 +533,7 @@ def drain_tornado(worker):
         end_when_idle()
 
     def end_when_idle():
-        passed = time.monotonic() - begun[0]
+        passed = time.monotonic() - times["begun"]
         connections = getattr(worker.server, "_connections", ())
         is_idle = all(c.stream.reading() and not c.stream.writing() for c in connections)
         is_done = not connections or (is_idle and passed > worker.cfg.keepalive)
