@@ -1,7 +1,17 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readlinkSync, statSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { notYet, yes } from "../../src/base/poll.ts";
@@ -111,11 +121,11 @@ export async function startRolled(options: RolledOptions = {}): Promise<Rolled> 
   const env = { BOOT_SECONDS: `${bootSeconds}`, PYTHONDONTWRITEBYTECODE: "1", ...options.env };
   const settings = [...libraryOf(version), ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
   const gunicorn = [
-    ...["--bind", `${host}:${port}`, "--workers", `${workers}`, "--worker-class", workerClass],
-    ...["--graceful-timeout", "10", "--chdir", follows === "link" ? link : release("1")],
-    ...(options.words?.includes("--config") ? [] : ["--config", join(folder, "gunicorn_rota.py")]),
-    ...(options.words ?? []),
-  ];
+    ["--bind", `${host}:${port}`, "--workers", `${workers}`, "--worker-class", workerClass],
+    ["--graceful-timeout", "10", "--chdir", follows === "link" ? link : release("1")],
+    options.words?.includes("--config") ? [] : ["--config", join(folder, "gunicorn_rota.py")],
+    options.words ?? [],
+  ].flat();
   const log = join(folder, "log");
   const pid = await processes.start(
     "/usr/bin/env",
@@ -132,7 +142,7 @@ export async function startRolled(options: RolledOptions = {}): Promise<Rolled> 
     log: () => readFile(log, "utf8"),
     roll: (...words) => startRoll(folder, [`${pid}`, "--json", ...words]),
     async switchTo(name, fault) {
-      const before = execFileSync("readlink", [link], { encoding: "utf8" }).trim();
+      const before = await readlink(link);
       await makeRelease(release(name), fault);
       await symlink(release(name), `${link}.new`);
       await rename(`${link}.new`, link);

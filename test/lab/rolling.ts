@@ -27,8 +27,10 @@ export async function rollUnderLoad(gunicorn: Rolled, words: string[], perSecond
   const watching = setInterval(() => {
     const workers = gunicorn.workers();
     const beating = workers.filter(beats);
-    // Read after that: whoever was told to end in the meantime is not counted.
-    const leaving = new Set(roll.events.filter(({ state }) => state === "leaving").map(({ pid }) => pid));
+    // Read after that: whoever was told to end in the meantime is not counted, nor who waits aside.
+    const leaving = new Set(
+      roll.events.filter(({ state = "" }) => ["leaving", "failed"].includes(state)).map(({ pid }) => pid),
+    );
     fewestReady = Math.min(fewestReady, beating.filter((pid) => !leaving.has(pid)).length);
     mostProcesses = Math.max(mostProcesses, workers.length);
   }, 50);

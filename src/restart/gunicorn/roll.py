@@ -28,7 +28,7 @@ import time
 from dataclasses import dataclass, field
 
 EXIT_DONE, EXIT_RESTORED, EXIT_BROKEN, EXIT_REFUSED, EXIT_BUSY = 0, 1, 2, 64, 75
-POLL = 0.05  # seconds
+POLL = 0.03  # seconds
 REACTS_WITHIN = 15.0  # seconds in which a master must obey a signal
 SAME_FOR = 1.0  # seconds that the workers must be the same at the end
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -76,18 +76,21 @@ def children_of(parent):
     return [(pid, ticks) for ticks, pid in sorted(found)]
 
 
-def open_file_of(pid, prefix):
-    """The path, in /proc, of a temporary file that the process holds open and that is gone from its folder."""
-    folder = f"/proc/{pid}/fd"
+def open_files_of(pid, prefix):
+    """The paths, in /proc, of temporary files that the process holds open and that are gone from their folder."""
+    folder, found = f"/proc/{pid}/fd", []
     try:
-        for name in os.listdir(folder):
-            path = f"{folder}/{name}"
-            target = os.readlink(path)
-            if os.path.basename(target).startswith(prefix) and target.endswith(" (deleted)"):
-                return path
+        names = os.listdir(folder)
     except FileNotFoundError:
-        pass
-    return None
+        return []
+    for name in names:
+        try:
+            target = os.readlink(f"{folder}/{name}")
+        except FileNotFoundError:
+            continue  # closed just now
+        if os.path.basename(target).startswith(prefix) and target.endswith(" (deleted)"):
+            found.append(f"{folder}/{name}")
+    return found
 
 
 def seconds_since(ticks):
@@ -182,9 +185,9 @@ class Gunicorn:
         self.told = None
 
     def find_board(self):
-        path = open_file_of(self.pid, "rota-board-")
-        if path:
-            return Board(path)
+        paths = open_files_of(self.pid, "rota-board-")
+        if paths:
+            return Board(paths[0])
         raise Refused(
             f"process {self.pid} is no gunicorn that runs with gunicorn_rota.py: print it with `rota hooks gunicorn`, "
             "start gunicorn with -c gunicorn_rota.py once, and see its first lines; or, for other hooks, --notice udp"
@@ -210,15 +213,18 @@ class Gunicorn:
             if not entry and not heartbeat:
                 continue  # no worker: another master after USR2, or some child of a hook
             state = entry.get("state", "booting")
-            if not self.board and beats(heartbeat):
+            if not self.board and (pid, ticks) in self.files and beats(heartbeat):
                 state = "ready"
             workers.append(Worker(pid, ticks, state, inner, entry))
         return workers
 
     def heartbeat_of(self, pid, ticks):
-        if not self.files.get((pid, ticks)):
-            self.files[pid, ticks] = open_file_of(pid, "wgunicorn-")
-        return self.files[pid, ticks]
+        if (pid, ticks) in self.files:
+            return self.files[pid, ticks]
+        found = open_files_of(pid, "wgunicorn-")
+        if len(found) == 1:  # right after the fork it has those of its siblings too
+            self.files[pid, ticks] = found[0]
+        return found[0] if found else None
 
     def wanted(self):
         """How many workers the master wants."""
@@ -343,6 +349,7 @@ class Roll:
         self.before = set()  # ids of the workers from before the roll
         self.known = {}  # id -> Worker as last seen
         self.leaving = {}  # id -> when it was told to end
+        self.replaced = set()  # those of them in whose place the master starts another
         self.moved = time.monotonic()  # when anything was last seen to change
         self.stopping = False
         self.drain_within = 0.0  # seconds; from `prepare` on
@@ -500,6 +507,9 @@ class Roll:
 
     def forward(self):
         self.announce()
+        for worker in self.gunicorn.look():
+            if worker.state == "failed":
+                self.gunicorn.kill(worker.pid, signal.SIGKILL)  # it waits aside, since an earlier roll perhaps
         while True:
             workers = self.look()
             serving = [worker for worker in workers if worker.id not in self.leaving]
@@ -522,22 +532,28 @@ class Roll:
     def step_forward(self, workers, serving, stale):
         """One signal, or none. Never fewer ready ones than at the start, never more than the surge beyond it."""
         wanted = self.gunicorn.wanted()
-        if len(workers) - wanted != len(self.leaving):
+        if len(workers) - wanted != len(self.leaving.keys() - self.replaced):
             return  # the master has still to do what it was told
         ready = [worker for worker in serving if worker.ready]
         all_ready = len(ready) == len(serving)
-        if wanted > self.count and len(ready) > self.count and (stale or all_ready):
+        ready_stale = [worker for worker in stale if worker.ready]
+        if len(ready) > self.count and len(stale) > wanted - self.count and ready_stale and not self.stopping:
+            # The master starts another in its place as soon as it has ended. One that boots might miss the signal.
+            self.replaced.add(ready_stale[0].id)
+            self.leave(ready_stale[0])
+            self.gunicorn.kill(ready_stale[0].pid, signal.SIGTERM)
+        elif wanted > self.count and len(ready) > self.count and (stale or all_ready):
             # It takes the oldest. New ones are younger than all others.
-            self.leaving[serving[0].id] = time.monotonic()
+            self.leave(serving[0])
             self.gunicorn.remove_oldest()
-            self.say_leaving(serving[0])
         elif not self.leaving and not self.stopping and wanted < self.count + min(self.options.surge, len(stale)):
             if self.datagrams:
                 self.datagrams.forget()
             self.announce()
             self.gunicorn.add()
 
-    def say_leaving(self, worker):
+    def leave(self, worker):
+        self.leaving[worker.id] = time.monotonic()
         self.voice.say("worker", f"worker {worker.pid} is told to end", pid=worker.pid, state="leaving")
 
     def judge_leaving(self):
@@ -628,14 +644,12 @@ class Roll:
         bad = [worker for worker in workers if worker.id in renewed and worker.id not in self.leaving]
         ready = [worker for worker in workers if worker.ready and worker.id not in self.leaving]
         if bad and len(ready) > self.count:
-            self.leaving[bad[0].id] = time.monotonic()
+            self.leave(bad[0])
             self.gunicorn.kill(bad[0].pid, signal.SIGTERM)
-            self.say_leaving(bad[0])
         elif bad and wanted < self.count + spares:
             self.gunicorn.add()
         elif not bad and not self.leaving and wanted > self.count and len(ready) == len(workers):
-            oldest = min(workers, key=lambda worker: (worker.ticks, worker.pid))
-            self.leaving[oldest.id] = time.monotonic()
+            self.leave(min(workers, key=lambda worker: (worker.ticks, worker.pid)))
             self.gunicorn.remove_oldest()
         elif wanted < self.count and not self.leaving:
             self.gunicorn.add()
