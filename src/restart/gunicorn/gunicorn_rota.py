@@ -536,7 +536,9 @@ def drain_tornado(worker):
         passed = time.monotonic() - times["begun"]
         connections = getattr(worker.server, "_connections", ())
         is_idle = all(c.stream.reading() and not c.stream.writing() for c in connections)
-        is_done = not connections or (is_idle and passed > worker.cfg.keepalive)
+        # Looks, not seconds: a request that waits is begun between two of them, but time passes in one that blocks the loop.
+        times["idle"] = times.get("idle", 0) + 1 if is_idle else 0
+        is_done = not connections or (times["idle"] >= 10 and passed > worker.cfg.keepalive)
         if not is_done and passed < worker.cfg.graceful_timeout - 2:
             worker.ioloop.call_later(0.05, end_when_idle)
             return
