@@ -1,6 +1,6 @@
 // Builds dist/: the library as plain tsc output, and the program as a bundle that starts fast.
 import { execFileSync } from "node:child_process";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -9,6 +9,9 @@ process.chdir(root);
 
 rmSync("dist", { recursive: true, force: true });
 execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
+
+// What `rota hooks` prints: read when it runs.
+cpSync("src/restart", "dist/restart", { recursive: true, filter: (path) => !/\.ts$|__pycache__/.test(path) });
 
 await build({
   absWorkingDir: root,

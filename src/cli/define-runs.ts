@@ -113,4 +113,14 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
     .option("--json", "as JSON")
     .addHelpText("after", examples(["rota unlock", "only if its holder is gone for good"]))
     .action(async (options) => ends(await (await import("./unlock.ts")).unlock(options, io)));
+
+  command("hooks [name]", "print a file that a node needs; without a name, which there are")
+    .addHelpText(
+      "after",
+      examples(
+        ["rota hooks gunicorn > gunicorn_rota.py", "then: gunicorn -c gunicorn_rota.py ..."],
+        ["rota hooks gunicorn-roll > roll.py", "then: python3 roll.py PID"],
+      ),
+    )
+    .action(async (name) => ends((await import("./hooks.ts")).printHook(name, io)));
 }

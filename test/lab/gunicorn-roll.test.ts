@@ -1,0 +1,108 @@
+/** gunicorn's workers, replaced one by one under load; every class, version and fault with CHAOS=full. */
+import { expect, test } from "vitest";
+import { rollUnderLoad, type Rolling } from "./rolling.ts";
+import { startLoad } from "./load.ts";
+import { startRolled, type Fault, type RolledOptions, type Version, type WorkerClass } from "./rolled.ts";
+
+const isFull = process.env["CHAOS"] === "full";
+const keeps = (options: RolledOptions): RolledOptions => ({ ...options, words: ["--keep-alive", "30"] });
+
+function expectNothingLost({ load, fewestReady, text }: Rolling, ready = 4): void {
+  expect(load, text).toMatchObject({ lost: 0, examples: [] });
+  expect(load.sent).toBeGreaterThan(50);
+  expect(fewestReady, text).toBeGreaterThanOrEqual(ready);
+}
+
+test("under load and on kept connections, gthread workers are replaced one by one: nothing is lost, four are always ready, and a release whose third worker is ill goes back", async () => {
+  await using gunicorn = await startRolled(keeps({ workerClass: "gthread", bootSeconds: 1 }));
+  const good = await rollUnderLoad(gunicorn, await gunicorn.switchTo("2"));
+  expect(good.code, good.text).toBe(0);
+  expectNothingLost(good);
+  expect(good.mostProcesses).toBe(5);
+  expect(await gunicorn.runs()).toEqual(["2", "2", "2", "2"]);
+
+  const bad = await rollUnderLoad(gunicorn, await gunicorn.switchTo("3", "third-status-500"));
+  expect(bad.code, bad.text).toBe(1);
+  expect(bad.text).toContain("/_status answers 500 in the worker: fault status-500");
+  expectNothingLost(bad);
+  expect(await gunicorn.runs()).toEqual(["2", "2", "2", "2"]);
+});
+
+test("all four at once on gunicorn 23, and a release that can't be imported goes back, its error shown", async () => {
+  await using gunicorn = await startRolled({ version: "23.0", bootSeconds: 1 });
+  const good = await rollUnderLoad(gunicorn, [...(await gunicorn.switchTo("2")), "--surge", "4"]);
+  expect(good.code, good.text).toBe(0);
+  expectNothingLost(good);
+  expect(good.seconds / good.bootSeconds, good.text).toBeLessThan(4); // 1 s of it is the look at the end
+  expect(await gunicorn.runs()).toEqual(["2", "2", "2", "2"]);
+
+  const bad = await rollUnderLoad(gunicorn, await gunicorn.switchTo("3", "import"));
+  expect(bad.code, bad.text).toBe(1);
+  expect(bad.text).toContain("No module named 'a_module_that_does_not_exist'");
+  expectNothingLost(bad);
+  expect(await gunicorn.runs()).toEqual(["2", "2", "2", "2"]);
+});
+
+const versions: Version[] = ["20.1", "23.0"];
+const classes: WorkerClass[] = ["sync", "gthread", "gevent", "tornado"];
+const faults: Fault[] = ["import", "exit", "killed", "hang", "status-500", "status-raises", "status-hangs"];
+const thirds: Fault[] = ["third-import", "third-status-500"];
+
+const figures = (name: string, what: Rolling, base: number): string =>
+  `${name}: sent ${what.load.sent}, lost ${what.load.lost}, ready >= ${what.fewestReady}, processes <= ${what.mostProcesses}, ` +
+  `${what.seconds.toFixed(1)} s, boot ${what.bootSeconds.toFixed(2)} s, ratio ${(what.seconds / what.bootSeconds).toFixed(2)} boots, ` +
+  `p99 ${what.load.p99} / ${base} ms, broken for ${what.secondsBroken.toFixed(1)} s`;
+
+async function p99Without(url: string): Promise<number> {
+  await using load = await startLoad({ urls: [url], perSecond: 60 });
+  await new Promise((resolve) => setTimeout(resolve, 12_000));
+  return (await load.stop()).p99;
+}
+
+const matrix = versions.flatMap((version) =>
+  classes.flatMap((workerClass) => [false, true].map((kept) => ({ version, workerClass, kept }))),
+);
+
+test.runIf(isFull).each(matrix)(
+  "gunicorn $version, $workerClass, kept connections: $kept: the figures of four workers and 3 s of boot",
+  { timeout: 300_000 },
+  async ({ version, workerClass, kept }) => {
+    await using gunicorn = await startRolled({
+      version,
+      workerClass,
+      bootSeconds: 3,
+      words: ["--keep-alive", kept ? "30" : "0"],
+    });
+    const base = await p99Without(gunicorn.url);
+    const one = await rollUnderLoad(gunicorn, await gunicorn.switchTo("2"));
+    console.log(figures(`${version} ${workerClass} kept ${kept} surge 1`, one, base));
+    const all = await rollUnderLoad(gunicorn, [...(await gunicorn.switchTo("3")), "--surge", "4"]);
+    console.log(figures(`${version} ${workerClass} kept ${kept} surge 4`, all, base));
+    expect(one.code, one.text).toBe(0);
+    expect(all.code, all.text).toBe(0);
+    expectNothingLost(one);
+    expectNothingLost(all);
+    expect(one.seconds / (4 * one.bootSeconds)).toBeLessThanOrEqual(
+      /sync|gthread/.test(workerClass) ? 1.2 : 2.2,
+    );
+    expect(all.seconds / all.bootSeconds).toBeLessThanOrEqual(2);
+    expect(one.load.p99 / base).toBeLessThanOrEqual(1.5);
+  },
+);
+
+const ills = versions.flatMap((version) => [...faults, ...thirds].map((fault) => ({ version, fault })));
+
+test.runIf(isFull).each(ills)(
+  "gunicorn $version: a release with the fault $fault loses nothing and is gone within 10 s",
+  { timeout: 300_000 },
+  async ({ version, fault }) => {
+    await using gunicorn = await startRolled({ version, workerClass: "gthread", bootSeconds: 3 });
+    const limits = fault === "hang" ? ["--boot-within", "8"] : [];
+    const bad = await rollUnderLoad(gunicorn, [...(await gunicorn.switchTo("2", fault)), ...limits]);
+    console.log(figures(`${version} ${fault}`, bad, 0));
+    expect(bad.code, bad.text).toBe(1);
+    expectNothingLost(bad);
+    expect(bad.secondsBroken).toBeLessThan(10);
+    expect(await gunicorn.runs()).toEqual(["1", "1", "1", "1"]);
+  },
+);
