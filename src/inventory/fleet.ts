@@ -97,8 +97,18 @@ export interface Upgrade {
 export type Restart =
   | { via: "command"; run: string; proof: RestartProof | undefined }
   | { via: "systemd"; unit: string }
-  | { via: "gunicorn"; pidfile: string; how: "restart"; bootWithin: number }
+  | GunicornRestart
   | { via: "none" };
+
+/** `workers` replaces them one by one, `surge` at once; each proves itself by the hook's state, or by a datagram alone. */
+export interface GunicornRestart {
+  via: "gunicorn";
+  pidfile: string;
+  how: "restart" | "hup" | "workers";
+  surge: number;
+  bootWithin: number;
+  notice: "state" | "udp" | "none";
+}
 
 /** Another process in a pid file; or a field of the JSON of check.url, that is another than before, or this one. */
 export type RestartProof = { pidfile: string } | { field: string; is: string | undefined };

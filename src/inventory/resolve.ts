@@ -125,9 +125,8 @@ function restartOf(raw: RawPool["restart"]): Restart {
     }
     case "gunicorn":
       return {
-        via: "gunicorn",
+        ...raw,
         pidfile: raw.pidfile,
-        how: raw.how,
         bootWithin: milliseconds(raw.boot_within),
       };
     case "systemd":

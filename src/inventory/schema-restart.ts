@@ -58,12 +58,19 @@ const byGunicorn = z.strictObject({
     .describe("A gunicorn master that no systemd looks after, asked by signals; needs its user, or root."),
   pidfile: filled.describe("gunicorn's --pid file. {node}, and the like, is filled in as in check.url."),
   how: z
-    .enum(["restart"])
+    .enum(["restart", "hup", "workers"])
     .default("restart")
     .describe(
-      "restart: a second master loads the app (USR2); the first one is ended when the other's workers are ready. A release that does not boot leaves the first one running.",
+      "restart: a second master loads the app (USR2); the first one is ended when the other's workers are ready. A release that does not boot leaves the first one running. workers: the master stays, and its workers are replaced one by one; needs the hook of docs/gunicorn.md. hup: all at once by SIGHUP, proven in the same way.",
     ),
-  boot_within: duration.default("120s").describe("How long the new workers may take to boot."),
+  surge: z.int().min(1).max(1_000).default(1).describe("how: workers: so many are replaced at once."),
+  boot_within: duration.default("120s").describe("How long a new worker may take to boot."),
+  notice: z
+    .enum(["state", "udp", "none"])
+    .default("state")
+    .describe(
+      "how: workers: what shows that a worker is ready. state: the hook's own word; udp: the classic datagram to port 4012; none: that it is in its loop.",
+    ),
 });
 
 const none = z.strictObject({

@@ -20,6 +20,8 @@ export interface LabOptions {
   bootSeconds?: number;
   /** The nodes' sshd and app run under a systemd of their own; whoever logs in uses sudo. */
   systemd?: NodeOptions["systemd"];
+  /** gunicorn runs with the hook that `rota hooks gunicorn` prints. */
+  hook?: boolean;
   /** Of each app; fewer start faster, and are enough where no load runs. */
   workers?: number;
   /** HAProxy's health checks. */
@@ -92,6 +94,7 @@ async function startSite(folder: string, processes: Processes, options: LabOptio
         release,
         processes,
         systemd: options.systemd,
+        hook: options.hook,
         authorizedKey: `${identity}.pub`,
       }),
     ),

@@ -52,6 +52,8 @@ export interface NodeOptions {
   bootSeconds: number;
   /** sshd and the app are units of a systemd of the node's own. */
   systemd?: Pick<SystemdOptions, "sudo"> | undefined;
+  /** gunicorn runs with the hook for rolls. */
+  hook?: boolean | undefined;
   /** gunicorn's sync workers, which never keep a connection: nobody's idle connection is cut when they end. */
   workers: number;
   release: string;
@@ -135,7 +137,7 @@ RestartSec=200ms
 
 async function installApp(
   folder: string,
-  { name, host, appPort, bootSeconds, workers }: NodeOptions,
+  { name, host, appPort, bootSeconds, workers, hook }: NodeOptions,
 ): Promise<void> {
   for (const file of ["app.py", "appctl", "switch-release"]) {
     await copyFile(join(import.meta.dirname, "app", file), join(folder, file));
@@ -145,7 +147,13 @@ async function installApp(
     `ADDRESS=${host}:${appPort}`,
     `WORKERS=${workers}`,
     `BOOT_SECONDS=${bootSeconds}`,
+    ...(hook ? [`export GUNICORN_CMD_ARGS='--config ${folder}/gunicorn_rota.py'`] : []),
   ];
+  if (hook)
+    await copyFile(
+      join(import.meta.dirname, "../../src/restart/gunicorn/gunicorn_rota.py"),
+      join(folder, "gunicorn_rota.py"),
+    );
   await writeFile(join(folder, "node.env"), `${settings.join("\n")}\n`);
 }
 

@@ -32,3 +32,28 @@ test(
     expect(await load.stop()).toMatchObject({ lost: 0, examples: [] });
   },
 );
+
+test(
+  "workers are replaced one by one, two at once: the master stays; a release that can't be imported is BROKEN, and its error shown",
+  { timeout: 120_000 },
+  async () => {
+    await using lab = await startLab({ nodes: 2, balancers: 1, hook: true });
+    const restart = { via: "gunicorn", run: undefined, pidfile: "{APP_PID}", how: "workers", surge: 2 };
+    const deploy = (inventory: string, release: string) =>
+      runRota(lab, ["deploy", "-i", inventory, "--set", `RELEASE=${release}`, "--yes"]);
+    const before = await Promise.all(lab.nodes.map((node) => node.pid()));
+    const done = await deploy(await lab.inventory({ restart }), "2");
+    expect(done.code, done.stderr).toBe(0);
+    expect(await Promise.all(lab.nodes.map((node) => node.pid()))).toEqual(before);
+    expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["2", "2"]);
+
+    const upgrade =
+      'cd "$NODE_HOME" && ./switch-release "$RELEASE" && echo "raise RuntimeError(\'no database\')" > current/app.py';
+    const broken = await deploy(await lab.inventory({ restart, upgrade }), "3");
+    expect(broken.code, broken.stderr).toBe(1);
+    expect(broken.stderr).toContain("BROKEN");
+    expect(broken.stderr).toContain("no database");
+    expect(broken.stderr).toContain("web1 is out of rotation");
+    expect(await lab.node("web2").release()).toBe("2");
+  },
+);

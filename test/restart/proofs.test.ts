@@ -81,13 +81,24 @@ describe("a field of the page", () => {
 });
 
 test("a gunicorn that nobody runs, or that is a unit's main process, can't be told to load the app anew", () => {
-  const restart: Restart = { via: "gunicorn", pidfile: "/run/a.pid", how: "restart", bootWithin: 1_000 };
-  const { unfit, judge } = proofOf(restart);
+  const restart = {
+    via: "gunicorn",
+    pidfile: "/run/a.pid",
+    surge: 1,
+    bootWithin: 1_000,
+    notice: "state",
+  } as const;
+  const { unfit, judge } = proofOf({ ...restart, how: "restart" });
   expect(unfit("12 345 ")).toBeUndefined();
   expect(unfit(undefined)).toContain("no process runs by the pid file /run/a.pid");
   expect(unfit("12 345 my_app.service")).toContain("restart: { via: systemd, unit: my_app.service }");
   expect(judge("12 345 ", "12 345 ").done).toBe(false);
   expect(judge("12 345 ", "12 346 ").done).toBe(true);
+
+  const workers = proofOf({ ...restart, how: "workers" });
+  expect(workers.unfit("12 345 my_app.service")).toBeUndefined();
+  expect(workers.judge("12 345 ", "12 345 ").done).toBe(true);
+  expect(workers.judge("12 345 ", "12 346 ")).toMatchObject({ done: false });
 });
 
 test("nothing to restart is nothing to prove", () => {
