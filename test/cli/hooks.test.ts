@@ -14,7 +14,7 @@ test("rota hooks lists the files for nodes, and prints each as it is in the sour
     .split("\n")
     .map((line) => line.split(" ")[0]);
   expect(listed).toEqual(Object.keys(hooks));
-  for (const name of listed.filter((name) => isHook(name ?? "")) as (keyof typeof hooks)[]) {
+  for (const name of Object.keys(hooks).filter(isHook)) {
     expect(rota("hooks", name)).toBe(readFileSync(join(root, "src/restart", hooks[name].file), "utf8"));
   }
 });

@@ -175,8 +175,8 @@ test("an ill app starts nonetheless, and workers whose release is ill wait aside
   await gunicorn.switchTo("3", "status-500");
   signal(gunicorn.workers().at(-1) ?? 0, "SIGTERM"); // it leaves its place at once
   await waitFor("the ill release to serve beside the old one", 20_000, async () => {
-    const runs = (await gunicorn.runs()).toSorted().join(" and ");
-    return runs === "1 and 3" ? yes(undefined) : notYet(runs);
+    const seen = (await gunicorn.runs()).toSorted().join(" and ");
+    return seen === "1 and 3" ? yes(undefined) : notYet(seen);
   });
 });
 

@@ -208,7 +208,7 @@ export function beats(pid: number): boolean {
   try {
     const path = readdirSync(folder)
       .map((name) => join(folder, name))
-      .find((path) => linkOf(path).includes("/wgunicorn-"));
+      .find((one) => linkOf(one).includes("/wgunicorn-"));
     const { mode, mtimeMs } = statSync(path ?? "");
     // Below 22 it changes its mode, from 0600; since then its time, to that of a clock which starts with the machine.
     return (mode & 0o777) <= 1 || mtimeMs < Date.now() / 2;

@@ -16,7 +16,7 @@ export interface Rolling {
   seconds: number;
   /** The mean of the workers that became ready. */
   bootSeconds: number;
-  /** From the first BROKEN to the end. */
+  /** From BROKEN until no worker of the new release is left; the rest of the roll only fills their places. */
   secondsBroken: number;
 }
 
@@ -47,8 +47,16 @@ export async function rollUnderLoad(gunicorn: Rolled, words: string[], perSecond
     mostProcesses,
     load: await load.stop(),
     bootSeconds: boots.reduce((sum, one) => sum + one, 0) / boots.length,
-    secondsBroken: broke ? (events.at(-1)?.seconds ?? 0) - broke.seconds : 0,
+    secondsBroken: broke ? lastOfRenewed(events, broke) - broke.seconds : 0,
   };
 }
 
 const sinceOf = ({ since }: RollEvent): number => since ?? 0;
+
+function lastOfRenewed(events: RollEvent[], broke: RollEvent): number {
+  const renewed = events
+    .filter((one) => one.new && one.state === "ready" && one.seconds <= broke.seconds)
+    .map(({ pid }) => pid);
+  const ends = events.filter(({ state, pid }) => state === "gone" && renewed.includes(pid));
+  return Math.max(broke.seconds, ...ends.map(({ seconds }) => seconds));
+}
