@@ -10,6 +10,8 @@ const mostPlaceholders = 50;
 const templates = [
   { at: ["check", "url"], isUrl: true },
   { at: ["check", "body"], isUrl: false },
+  { at: ["release", "upload"], isUrl: false },
+  { at: ["release", "to"], isUrl: false },
   { at: ["status_page", "out", "post"], isUrl: true },
   { at: ["status_page", "in", "post"], isUrl: true },
 ];

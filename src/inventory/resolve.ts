@@ -80,6 +80,7 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     needs: raw.needs,
     drain: { within: milliseconds(drain.within), atLimit: drain.at_limit },
     prepare: raw.prepare,
+    release: raw.release && { ...raw.release, upload: pathOf(raw.release.upload, around) },
     statusPage: raw.status_page && statusPage(raw.status_page),
     upgrade: upgradeOf(raw.upgrade),
     restart: { via: restart.via, run: restart.run, pidfile: restart.proof?.pidfile },

@@ -22,6 +22,7 @@ import {
 } from "./schema-parts.ts";
 import { balancer, nodeSsh, ssh } from "./schema-access.ts";
 import { statusPage } from "./schema-page.ts";
+import { release } from "./schema-release.ts";
 
 const fromEnvironment = z
   .strictObject({
@@ -201,6 +202,7 @@ const pool = z.strictObject({
     .describe(
       "Run on every node that takes part in a deploy, before the first leaves and while all serve, as /bin/sh -eu. A resume may run it again.",
     ),
+  release: release.optional(),
   status_page: statusPage.optional(),
   upgrade: upgrade.optional(),
   restart: restart.describe("How the app is restarted, and what proves that it was."),

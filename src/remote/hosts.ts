@@ -2,6 +2,7 @@ import type { Node } from "../inventory/fleet.ts";
 import type { Hosts } from "../rotation/ports.ts";
 import { type SshOptions, sshConnections } from "./connections.ts";
 import { exec } from "./exec.ts";
+import { upload } from "./upload.ts";
 
 export type SshHostsOptions = SshOptions<Node>;
 
@@ -14,6 +15,9 @@ export function sshHosts(options: SshHostsOptions): Hosts & AsyncDisposable {
     },
     run(node, script, command) {
       return exec(async () => (await connections.to(node)).client, script, command);
+    },
+    async upload(node, file, how) {
+      return await upload(await connections.to(node), file, how);
     },
     close: (node) => connections.close(node),
     [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),

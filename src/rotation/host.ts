@@ -6,16 +6,19 @@ import { fill } from "../inventory/placeholders.ts";
 import { atLimit } from "./at-limit.ts";
 import { sayPlace } from "./place.ts";
 import { untilNewProcess } from "./process.ts";
+import { switchToRelease } from "./release/switch.ts";
 import { type Look, countOf, isBusy, sayOld } from "./quiet.ts";
 import { untilAnswered, whileUnanswered } from "./unanswered.ts";
 import type { Way } from "./ways.ts";
 import { type Trip, type World, keepPrinted, nameOf, watchedOf } from "./world.ts";
 
 export async function upgrade(trip: Trip, world: World, way: Way): Promise<void> {
-  if (trip.upgrade === undefined) return;
+  const { release, upgrade: script } = trip;
   await way.outOfReach(trip, world);
-  const { upgrade: script } = trip;
-  await way.whileOutOfReach(trip, world, () => runOnNode(trip, "upgrade", script, world));
+  await way.whileOutOfReach(trip, world, async () => {
+    if (release) await switchToRelease(trip, release, world);
+    if (script !== undefined) await runOnNode(trip, "upgrade", script, world);
+  });
 }
 
 export async function restart(trip: Trip, world: World, way: Way): Promise<void> {
@@ -142,7 +145,7 @@ export async function passes(
 }
 
 /** What {NAME} may stand for. An IPv6 address needs its brackets in a URL (RFC 3986 §3.2.2). */
-export const valuesOf = ({ node, variables }: Trip): Record<string, string> => ({
+export const valuesOf = ({ node, variables }: Pick<Trip, "node" | "variables">): Record<string, string> => ({
   ...variables,
   host: node.host.includes(":") ? `[${node.host}]` : node.host,
   node: node.name,

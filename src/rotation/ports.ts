@@ -2,6 +2,7 @@
 import type { RotaError } from "../base/errors.ts";
 import type { Outcome, OutputLine } from "../events/events.ts";
 import type { Check, Node } from "../inventory/fleet.ts";
+import type { LocalFile } from "./release/release.ts";
 
 export type { Outcome, OutputLine } from "../events/events.ts";
 
@@ -183,12 +184,30 @@ export interface CommandOptions {
   mayStart?: () => Promise<void>;
 }
 
+export interface UploadOptions {
+  /** Of the file in the folder of uploads on the node: letters, digits, "-" and "."; what comes before the first "-" is the node's. */
+  name: string;
+  /** Milliseconds in which something must move; the whole may take longer. */
+  within: number;
+  signal: AbortSignal;
+  /** Bytes that the node has. */
+  onProgress: (bytes: number) => void;
+}
+
+/** `unknown`: the connection was cut; what the node has by then is not sent again. */
+export type UploadEnd = { kind: "done"; path: string } | Exclude<Outcome, { kind: "done" }>;
+
 /** The nodes' hosts, over SSH: one connection a node, opened ahead of need, kept until it is closed. */
 export interface Hosts {
   /** Connects, or reuses the connection if it still lives. @throws RotaError HOST_UNREACHABLE, HOST_LOGIN, HOST_KEY */
   open(node: Node): Promise<void>;
   /** Runs a script as `/bin/sh -eu`. Opens the connection if it must; never throws for what the command does. */
   run(node: Node, script: string, options: CommandOptions): Promise<Outcome>;
+  /**
+   * Brings a file into a folder of the login user's own, from where an earlier try ended; its checksum is verified there.
+   * Earlier uploads for the node are removed. Never throws for what happens on the node.
+   */
+  upload(node: Node, file: LocalFile, options: UploadOptions): Promise<UploadEnd>;
   close(node: Node): void;
 }
 
