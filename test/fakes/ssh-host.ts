@@ -42,8 +42,8 @@ export interface FakeHost extends AsyncDisposable {
   path: string | undefined;
   /** Bytes that came over SFTP. */
   uploaded: number;
-  /** Cuts the connection once so many more bytes have come over SFTP, and from then on with each further one. */
-  cutUploadAfter(bytes: number): void;
+  /** Cuts the connection when so many more bytes have come over SFTP; unless once, from then on with each further one. */
+  cutUploadAfter(bytes: number, how?: "once"): void;
   /** A node that may log in. */
   node(name: string): Node;
   /** Cuts the connection while a script that matches is running. The script itself goes on. */
@@ -64,6 +64,7 @@ export async function fakeHost(options: FakeHostOptions = {}): Promise<FakeHost>
   let deadly: RegExp | undefined;
   let frozen = false;
   let uploadLeft = Infinity;
+  let cutOnce = false;
 
   const sshd = new ssh2.Server({
     hostKeys: [hostKey.pem],
@@ -138,7 +139,9 @@ export async function fakeHost(options: FakeHostOptions = {}): Promise<FakeHost>
       child.stdin.write(chunk);
       host.uploaded += chunk.length;
       uploadLeft -= chunk.length;
-      if (uploadLeft <= 0) host.cut();
+      if (uploadLeft > 0) return;
+      if (cutOnce) uploadLeft = Infinity;
+      host.cut();
     });
     channel.on("close", () => child.stdin.end());
     child.stdout.on("data", (chunk: Buffer) => channel.write(chunk));
@@ -172,7 +175,10 @@ export async function fakeHost(options: FakeHostOptions = {}): Promise<FakeHost>
       ssh: { user: "deploy", port, identity, knownHosts },
       vars: {},
     }),
-    cutUploadAfter: (bytes) => void (uploadLeft = bytes),
+    cutUploadAfter(bytes, how) {
+      uploadLeft = bytes;
+      cutOnce = how === "once";
+    },
     dieDuring: (pattern) => void (deadly = pattern),
     write: (name) => writeFile(join(folder, name), ""),
     cut: () => sockets.forEach((socket) => socket.destroy()),
