@@ -146,7 +146,7 @@ const steps = [
 
 /** What a node has in the end, whatever happened on the way. */
 async function expectWhole({ site, has, current, at }: ReleaseSite): Promise<void> {
-  for (const node of ["web1", "web2"]) {
+  for (const node of site.nodes) {
     expect((await has(node)).map((name) => name.split("-")[0])).toEqual(["1", "2"]);
     expect(await current(node)).toMatch(/^releases\/2-/);
     expect(await readlink(at(node, "previous"))).toMatch(/^releases\/1-/);
@@ -160,7 +160,7 @@ async function expectWhole({ site, has, current, at }: ReleaseSite): Promise<voi
 test.concurrent.each(steps)(
   "a connection that is cut %s is made again, or the run is resumed",
   async (_, script) => {
-    await using parts = await releaseSite({ prepare: "echo preparing" });
+    await using parts = await releaseSite({ prepare: "echo preparing" }, 1);
     const { site } = parts;
     await parts.make("1", { app: "1" });
     expect((await parts.deploy("1")).code).toBe(0);
