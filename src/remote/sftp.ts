@@ -57,12 +57,17 @@ export async function sendRest(
 function sftpOf({ client }: Connection): Promise<SFTPWrapper> {
   return new Promise((resolve, reject) => {
     client.sftp((error, sftp) => {
-      const kind = error && /subsystem|open fail/i.test(error.message) ? "failed" : "unknown";
-      if (error) return reject(new Ended(kind, `the host opens no SFTP (${messageOf(error)})`));
+      if (error) return reject(noSftp(error));
       sftp.on("error", () => {}); // each request tells its own
       resolve(sftp);
     });
   });
+}
+
+function noSftp(error: Error): Ended {
+  const why = `the host opens no SFTP (${messageOf(error)})`;
+  if (!/subsystem|open fail/i.test(error.message)) return new Ended("unknown", why);
+  return new Ended("failed", `${why}: has its sshd_config a line "Subsystem sftp"?`);
 }
 
 type Moving = UploadOptions & { onMoved: () => void };

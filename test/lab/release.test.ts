@@ -26,8 +26,8 @@ const withReleases = (lab: Lab, more: Overrides = {}): Promise<string> =>
     ...more,
   });
 
-const deploy = (lab: Lab, inventory: string, release: string): Promise<Ended> =>
-  runRota(lab, ["deploy", "-i", inventory, "--set", `RELEASE=${release}`, "--json"]);
+const deploy = (lab: Lab, inventory: string, release: string, ...nodes: string[]): Promise<Ended> =>
+  runRota(lab, ["deploy", ...nodes, "-i", inventory, "--set", `RELEASE=${release}`, "--json"]);
 
 /** Milliseconds that its nodes were out. */
 const outOf = ({ events }: Ended): number[] =>
@@ -41,7 +41,7 @@ test("20 MB for four nodes lose no request, and keep no node out for longer", as
   await makeFor(lab, "3", bytes);
   const [plain, inventory] = [await lab.inventory(), await withReleases(lab)];
   await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds: 200 });
-  const without = await deploy(lab, plain, "2");
+  const without = await deploy(lab, plain, "2", "web1", "web2");
   expect(without.code, without.stderr).toBe(0);
   const ended = await deploy(lab, inventory, "3");
   await lab.untilAllInRotation();
@@ -59,7 +59,7 @@ test("20 MB for four nodes lose no request, and keep no node out for longer", as
   for (const node of lab.nodes) {
     expect(await node.release()).toBe("3");
     expect(await readlink(join(node.folder, "current"))).toMatch(/^releases\/3-[0-9a-f]{12}$/);
-    expect(await readlink(join(node.folder, "previous"))).toBe("releases/2");
+    expect(await readlink(join(node.folder, "previous"))).toMatch(/^releases\/[12]$/);
     expect(await readdir(join(node.folder, ".cache/rota/uploads"))).toEqual([]);
   }
   expect(report).toMatchObject({ lost: 0, lostBy: {}, examples: [] });

@@ -13,12 +13,12 @@ vi.setConfig({ testTimeout: 180_000 }); // whole runs, on a machine that may be 
 interface ReleaseSite extends AsyncDisposable {
   site: FakeSite;
   /** Where the app of a node lies. */
-  at(node: string, ...path: string[]): string;
-  make(release: string, files?: Record<string, string>, bytes?: number): Promise<string>;
-  deploy(release: string, ...words: string[]): Promise<Said>;
+  at: (node: string, ...path: string[]) => string;
+  make: (release: string, files?: Record<string, string>, bytes?: number) => Promise<string>;
+  deploy: (release: string, ...words: string[]) => Promise<Said>;
   /** Releases that a node has. */
-  has(node: string): Promise<string[]>;
-  current(node: string): Promise<string>;
+  has: (node: string) => Promise<string[]>;
+  current: (node: string) => Promise<string>;
 }
 
 async function releaseSite(pool: Overrides = {}, nodes = 2): Promise<ReleaseSite> {

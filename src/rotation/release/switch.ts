@@ -48,7 +48,7 @@ const gone = (trip: Trip, to: string, link: string): RotaError =>
     next: `rota deploy, which brings it again`,
   });
 
-/** Whether the node still has what a link would lead to. */
+/** Whether the node still has what a link would lead to. @public for a rollback, before anything is touched */
 export async function hasRelease(
   trip: Trip,
   at: Pick<NodeRelease, "to" | "name" | "keep">,
