@@ -74,7 +74,7 @@ const formats = `## What values look like
 - A **range** stands for several nodes, in a key of \`nodes\` and in its host alike: \`web[3:6]: 10.0.1.[13:16]\` is
   web3 at 10.0.1.13 to web6 at 10.0.1.16. Zeros in front are kept: \`web[01:10]\`.
 - A **variable** has letters, digits and \`_\` in its name. It reaches your commands as environment, never by pasting
-  its value into the command, and fills \`{NAME}\` in \`check.url\` and \`check.body\`. \`--set\` wins over a node's \`vars\`,
+  its value into the command, and fills \`{NAME}\` in \`check.url\`, \`check.body\` and \`release\`. \`--set\` wins over a node's \`vars\`,
   and these over the pool's. Names that begin with \`ROTA_\` are rota's own.
 - YAML's anchors and aliases (\`&web\`, \`*web\`) are followed; \`<<\` is not.`;
 

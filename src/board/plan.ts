@@ -1,9 +1,11 @@
 /** A plan as lines. Pure. */
+import { basename } from "node:path";
 import { sayDuration } from "../base/duration.ts";
 import type { Batch, Capacity } from "../rotation/plan/batches.ts";
 import type { Pool } from "../inventory/fleet.ts";
 import { type Plan, type PoolPlan, tripsOf } from "../rotation/plan/plan.ts";
-import { type Trip, nameOf } from "../rotation/world.ts";
+import { sayRelease } from "../rotation/release/release.ts";
+import { type Trip, isToPrepare, nameOf } from "../rotation/world.ts";
 import { columns, count } from "./width.ts";
 
 /** @param nodeTook milliseconds that a node took lately, if any run was recorded */
@@ -30,6 +32,7 @@ function poolLines({ pool, batches, smaller, once }: PoolPlan): string[] {
   ]);
   return [
     `${pool.name}: ${trips.length} of ${count(pool.nodes.length, "node")} ${inBatches}`,
+    ...indent(sayReleases(pool, trips)),
     ...indent(sayPrepare(trips)),
     ...indent(
       once === undefined
@@ -46,8 +49,26 @@ function poolLines({ pool, batches, smaller, once }: PoolPlan): string[] {
 
 const indent = (lines: string[]): string[] => lines.map((line) => `  ${line}`);
 
+/** "release 42-3f2a9c1b77de (build-42.tar.gz, 20 MB) to 4 nodes first, while they serve" */
+function sayReleases({ release: wanted }: Pool, trips: Trip[]): string[] {
+  if (!wanted) return [];
+  const nodes = new Map<string, number>();
+  for (const { release } of trips.filter(isToPrepare)) {
+    const said = release && sayRelease(release);
+    if (said !== undefined) nodes.set(said, (nodes.get(said) ?? 0) + 1);
+  }
+  if (trips.every(({ release }) => release === undefined))
+    return [
+      `release ${basename(wanted.upload)} to each node first; which one it is, is not known without --set`,
+    ];
+  return [...nodes].map(
+    ([said, to]) =>
+      `release ${said} to ${count(to, "node")} first, where it is not there already, while they serve`,
+  );
+}
+
 function sayPrepare(trips: Trip[]): string[] {
-  const first = trips.filter(({ prepare, done }) => prepare !== undefined && !done.has("prepare"));
+  const first = trips.filter((trip) => trip.prepare !== undefined && isToPrepare(trip));
   return first.length > 0 ? [`prepare on ${count(first.length, "node")} first, while they serve`] : [];
 }
 

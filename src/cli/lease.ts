@@ -84,6 +84,7 @@ export function underLease(world: World, lease: Lease): World {
       // Asked as late as can be: a connection may take its time, and a process may be stopped meanwhile.
       run: (node, script, options) =>
         hosts.run(node, script, { ...options, mayStart: () => lease.mustHold() }),
+      upload: (node, file, options) => holding(() => hosts.upload(node, file, options)),
     },
   };
 }

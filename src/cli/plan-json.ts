@@ -12,7 +12,12 @@ export const planAsJson = (
     soakMs: pool.rollout.soak,
     batches: batches.map(({ trips, canary, capacity }) => ({
       canary,
-      nodes: trips.map((trip) => ({ node: nameOf(trip), standing: trip.standing, note: trip.note })),
+      nodes: trips.map((trip) => ({
+        node: nameOf(trip),
+        standing: trip.standing,
+        note: trip.note,
+        release: trip.release?.name,
+      })),
       capacity,
     })),
   })),

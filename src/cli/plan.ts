@@ -7,7 +7,8 @@ import type { Io } from "./io.ts";
 import { medianOf } from "./median.ts";
 import { planAsJson } from "./plan-json.ts";
 import { refuse } from "./refuse.ts";
-import { type RolloutArgs, rolloutOptions } from "./rollout-options.ts";
+import { releasesOf } from "./releases.ts";
+import { type RolloutArgs, rolloutOptions, skippedBy } from "./rollout-options.ts";
 import { type SiteArgs, openSite } from "./site.ts";
 import { readSet } from "./words.ts";
 
@@ -17,6 +18,7 @@ export async function plan(args: RolloutArgs & SiteArgs, io: Io): Promise<ExitCo
   const options = rolloutOptions(args);
   await using site = openSite(args, io);
   const { fleet, balancers } = site;
+  const releases = await releasesOf(site, set, skippedBy(args, fleet), io);
   await using journal = await readJournal(io.env);
   const [survey, absences = new Map(), took = []] = await Promise.all([
     balancers.survey("change"),
@@ -29,6 +31,7 @@ export async function plan(args: RolloutArgs & SiteArgs, io: Io): Promise<ExitCo
     tolerated: site.tolerated,
     force: false,
     variablesOf: noVariables,
+    releaseOf: ({ name }) => releases.get(name),
   });
   await warn(made, site, survey, set);
   const nodeTook = medianOf(took);

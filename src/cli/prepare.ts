@@ -14,7 +14,7 @@ import { medianOf } from "./median.ts";
 import { openHosts } from "./open-hosts.ts";
 import { planAsJson } from "./plan-json.ts";
 import { refuse, untouched } from "./refuse.ts";
-import { sayNotUndoable } from "./undo.ts";
+import { sayNotUndoable } from "./not-undoable.ts";
 import { inventoryWords } from "./words.ts";
 
 export interface Prepared {

@@ -41,6 +41,7 @@ const storedArgs = z.object({
   reason: z.string().optional(),
   for: z.string().optional(),
   onlyBack: z.array(z.string()).optional(),
+  releases: z.array(z.string()).optional(),
 });
 
 /** Goes on with a run: half-done nodes first, then the rest; what is done is not done again. */

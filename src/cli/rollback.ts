@@ -8,6 +8,7 @@ import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
 import { openSite } from "./site.ts";
 import { type Undone, saySet, undoingFleet, whatToUndo } from "./undo.ts";
+import { releasesBefore } from "./undo-releases.ts";
 import { workToUndo } from "./undo-work.ts";
 import { inventoryWords } from "./words.ts";
 
@@ -97,6 +98,12 @@ async function goingOn(
       next: "rota runs",
     });
   const sets = own.sets ?? {};
+  const back = fleet.pools.flatMap((pool) =>
+    pool.nodes
+      .filter(({ name }) => nodes.includes(name) && !onlyBack.includes(name))
+      .map((node) => ({ node, pool })),
+  );
+  const releases = await releasesBefore(run, back, journal);
   const notes = new Map(nodes.map((node) => [node, `goes back to ${saySet(sets[node] ?? {})}`]));
-  return { run, fleet: undoingFleet(fleet), nodes, sets, onlyBack, notes };
+  return { run, fleet: undoingFleet(fleet), nodes, sets, releases, onlyBack, notes };
 }

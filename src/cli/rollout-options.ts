@@ -1,3 +1,4 @@
+import type { Fleet, Node } from "../inventory/fleet.ts";
 import { selectNodes } from "../inventory/select.ts";
 import { partOf } from "../rotation/plan/participation.ts";
 import type { PlanOptions } from "../rotation/plan/plan.ts";
@@ -15,6 +16,12 @@ export interface RolloutArgs {
   includeHeld?: boolean | undefined;
 }
 
+/** Nodes that --skip leaves out. @throws RotaError USAGE */
+export function skippedBy({ skip }: Pick<RolloutArgs, "skip">, fleet: Fleet): (node: Node) => boolean {
+  const skipped = new Set(skip.length > 0 ? selectNodes(fleet, skip) : []);
+  return (node) => skipped.has(node);
+}
+
 /** The options of the plan, as far as the command line says them. @throws RotaError USAGE */
 export function rolloutOptions(
   args: RolloutArgs & { nodes: string[] },
@@ -25,7 +32,7 @@ export function rolloutOptions(
   const named = new Set(args.nodes);
   const [includeDown, includeHeld] = [args.includeDown === true, args.includeHeld === true];
   return ({ fleet, nodes }) => {
-    const skipped = new Set(args.skip.length > 0 ? selectNodes(fleet, args.skip) : []);
+    const skipped = skippedBy(args, fleet);
     return {
       nodes,
       batch,
@@ -33,7 +40,7 @@ export function rolloutOptions(
       maxFailures,
       errand: { upgrade: true, hostNeeded: true, hold: undefined },
       part: (node, entries, absence) =>
-        skipped.has(node)
+        skipped(node)
           ? { takesPart: false, why: "skipped on the command line" }
           : partOf(entries, absence, { named: named.has(node.name), includeDown, includeHeld }),
     };

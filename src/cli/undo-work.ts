@@ -41,6 +41,7 @@ export function workToUndo(undone: Undone, args: UndoArgs, io: Io, at?: Site): W
         : partOf(entries, absence, { named: true, includeDown: true, includeHeld: true });
       return withNote(part, why);
     },
+    releaseOf: ({ name }) => undone.releases.get(name),
     variablesOf: (pool, node) => {
       const values = valuesToUndo(pool, sets[node.name] ?? {});
       const known = variablesOf(node, "lacks" in values ? {} : values.variables, fleet.name, io.env);

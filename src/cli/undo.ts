@@ -2,14 +2,14 @@
 import { RotaError, messageOf } from "../base/errors.ts";
 import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
 import { selectNodes } from "../inventory/select.ts";
-import type { Plan } from "../rotation/plan/plan.ts";
 import type { Change, Known, WholeRun } from "../rotation/records.ts";
 import { type Undo, undoOf, undoingPool, valuesToUndo } from "../rotation/undo.ts";
 import { isUpgradeUnknown } from "../rotation/unfinished.ts";
-import { nameOf } from "../rotation/world.ts";
+import type { NodeRelease } from "../rotation/release/release.ts";
 import { isYes } from "./confirm.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
+import { releasesBefore } from "./undo-releases.ts";
 import { askedDone } from "./steps-done.ts";
 import { checkTemplates, variablesOf } from "./variables.ts";
 import { commandLine } from "./words.ts";
@@ -22,6 +22,8 @@ export interface Undone {
   nodes: string[];
   /** What each of them is given, by name. */
   sets: Record<string, Record<string, string>>;
+  /** Releases that they had, and whose link is switched back. */
+  releases: ReadonlyMap<string, NodeRelease>;
   /** Nodes that are only put back: nothing was done on them. */
   onlyBack: string[];
   /** For people, by name: what it goes back to, or why it is left alone. */
@@ -34,23 +36,6 @@ export interface Wishes {
   /** Undo also what may still be running. */
   retry?: boolean | undefined;
   yes?: boolean | undefined;
-}
-
-/** What `rollout.on_failure: rollback` could not undo of a deploy that is planned, for people. */
-export async function sayNotUndoable(
-  { pools }: Plan,
-  { name: fleet }: Fleet,
-  known: Known,
-): Promise<string[]> {
-  const concerned = pools.filter(({ pool }) => pool.rollout.onFailure === "rollback");
-  const nodes = concerned.flatMap(({ batches }) => batches.flatMap(({ trips }) => trips.map(nameOf)));
-  if (nodes.length === 0) return [];
-  const changes = await known.changes(fleet, nodes);
-  const unknown = nodes.filter((node) => !changes.some((change) => change.node === node && change.good));
-  if (unknown.length === 0) return [];
-  return [
-    `on_failure: rollback could put nothing back: no good run of ${unknown.join(", ")} is in the journal`,
-  ];
 }
 
 /** A fleet as its nodes are put back. */
@@ -100,6 +85,11 @@ export async function whatToUndo(
     fleet,
     nodes: todo.map(({ node }) => node.name),
     sets: Object.fromEntries(todo.map((one) => [one.node.name, setOf(one)])),
+    releases: await releasesBefore(
+      run,
+      todo.filter(({ undo }) => undo.kind === "back to"),
+      known,
+    ),
     onlyBack: todo.filter(({ undo }) => undo.kind === "put back").map(({ node }) => node.name),
     notes,
   };

@@ -13,6 +13,8 @@ const templates = [
   { at: ["restart", "pidfile"], isUrl: false },
   { at: ["restart", "proof", "pidfile"], isUrl: false },
   { at: ["restart", "proof", "is"], isUrl: false },
+  { at: ["release", "upload"], isUrl: false },
+  { at: ["release", "to"], isUrl: false },
   { at: ["status_page", "out", "post"], isUrl: true },
   { at: ["status_page", "in", "post"], isUrl: true },
 ];

@@ -5,6 +5,7 @@
 import { normalize } from "node:path";
 import { checkNodes } from "./check-nodes.ts";
 import { checkPlaceholders } from "./check-placeholders.ts";
+import { checkRelease } from "./check-release.ts";
 import type { Draft, Entry } from "./draft.ts";
 import { checkWays } from "./check-ways.ts";
 import { badName, badVariable, cut, namePattern, variablePattern } from "./names.ts";
@@ -28,6 +29,7 @@ const checkPool = (draft: Draft, { path }: Entry): Finding[] => [
     .entries([...path, "nodes"])
     .flatMap((node) => checkVariables(draft.entries([...node.path, "vars"]))),
   ...checkPlaceholders(draft, path),
+  ...checkRelease(draft, path),
 ];
 
 const checkNames = (entries: Entry[]): Finding[] =>

@@ -51,6 +51,8 @@ export interface Pool {
   drain: Drain;
   /** Run on every node that takes part, before the first leaves. */
   prepare: string | undefined;
+  /** What rota itself brings to the nodes; absent where there is nothing of that sort. */
+  release?: Release | undefined;
   /** How a node leaves by its own page; absent where it leaves by HAProxy's runtime socket. */
   statusPage: StatusPage | undefined;
   /** Run on one node of the pool only, before the first leaves. */
@@ -82,6 +84,16 @@ export interface PoolHooks {
   afterBatch: Hook | undefined;
   beforeNode: Hook | undefined;
   afterNode: Hook | undefined;
+}
+
+/** A tar file that is unpacked beside the releases before it, and a link that is switched to it. */
+export interface Release {
+  /** A path here; `{NAME}` in it stands for a variable. */
+  upload: string;
+  /** A folder of the node, with `releases` and the link `current` in it; filled in alike. */
+  to: string;
+  /** Releases that stay on the node. */
+  keep: number;
 }
 
 /** A command for /bin/sh. */

@@ -90,6 +90,7 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     needs: raw.needs,
     drain: { within: milliseconds(drain.within), atLimit: drain.at_limit },
     prepare: raw.prepare,
+    release: raw.release && { ...raw.release, upload: pathOf(raw.release.upload, around) },
     statusPage: raw.status_page && statusPage(raw.status_page),
     once: upgradeOf(raw.once),
     upgrade: upgradeOf(raw.upgrade),

@@ -23,6 +23,7 @@ import {
 import { deployHooks, once, poolHooks, rollback, upgrade } from "./schema-commands.ts";
 import { balancer, nodeSsh, ssh } from "./schema-access.ts";
 import { statusPage } from "./schema-page.ts";
+import { release } from "./schema-release.ts";
 import { restart } from "./schema-restart.ts";
 
 const fromEnvironment = z
@@ -177,6 +178,7 @@ const pool = z.strictObject({
     .describe(
       "Run on every node that takes part in a deploy, before the first leaves and while all serve, as /bin/sh -eu. A resume may run it again.",
     ),
+  release: release.optional(),
   status_page: statusPage.optional(),
   once: once.optional(),
   upgrade: upgrade.optional(),

@@ -33,6 +33,16 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
   },
 
   changes: (fleet, nodes) => changesOf(db, fleet, nodes),
+  switches: async (fleet, node) => {
+    const rows = await db
+      .selectFrom("switches")
+      .innerJoin("runs", "runs.id", "switches.run")
+      .selectAll("switches")
+      .where((eb) => eb.and({ "runs.fleet": fleet, "switches.node": node }))
+      .orderBy("switches.at", "desc")
+      .execute();
+    return rows.map(({ at, before, ...row }) => ({ ...row, at: new Date(at), before: before ?? undefined }));
+  },
 
   lastRotations: async (fleet) => {
     const rows = await goodDeploys(db, fleet, ["back"])

@@ -52,6 +52,15 @@ export interface Tables {
     /** JSON: how each place was found. */
     found: string;
   };
+  /** Where the link of a node's releases led to; written before it is switched. */
+  switches: {
+    at: string;
+    run: string;
+    node: string;
+    to: string;
+    before: string | null;
+    after: string;
+  };
   /** What persons did that is no run of its own. */
   deeds: {
     at: string;
@@ -173,6 +182,20 @@ export const migrations: Record<string, Migration> = {
         .addColumn("what", "text")
         .execute();
       await db.schema.createIndex("deeds_by_time").on("deeds").columns(["at"]).execute();
+    },
+  },
+  "0004 switches": {
+    async up(db) {
+      await db.schema
+        .createTable("switches")
+        .addColumn("at", "text", (c) => c.notNull())
+        .addColumn("run", "text", (c) => c.notNull().references("runs.id"))
+        .addColumn("node", "text", (c) => c.notNull())
+        .addColumn("to", "text", (c) => c.notNull())
+        .addColumn("before", "text")
+        .addColumn("after", "text", (c) => c.notNull())
+        .execute();
+      await db.schema.createIndex("switches_by_node").on("switches").columns(["node", "at"]).execute();
     },
   },
   "0005 rollbacks": {

@@ -69,6 +69,8 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
       if (numUpdatedRows === 0n) throw lost(fleet);
     },
     printed: (run, node, step, text) => insert("outputs", { run, node, step, at: now(), text }),
+    switched: (run, node, { to, before, after }) =>
+      insert("switches", { at: now(), run, node, to, before: before ?? null, after }),
     takenOut: (of, absence) => insert("absences", { fleet: of, ...rowOf(absence) }, ["fleet", "node"]),
     async putBack(of, node) {
       const { numDeletedRows } = await db

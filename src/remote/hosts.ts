@@ -5,6 +5,7 @@ import { type SshOptions, sshConnections } from "./connections.ts";
 import { exec } from "./exec.ts";
 import type { As } from "./script.ts";
 import { seeThatSudoWorks } from "./sudo.ts";
+import { upload } from "./upload.ts";
 
 export interface SshHostsOptions extends SshOptions<Node> {
   /** Asked for nodes with `ssh.sudo: password`. */
@@ -30,6 +31,9 @@ export function sshHosts(options: SshHostsOptions): Hosts & AsyncDisposable {
     },
     async run(node, script, command) {
       return exec(async () => (await connections.to(node)).client, script, command, await asOn(node));
+    },
+    async upload(node, file, how) {
+      return await upload(await connections.to(node), file, how);
     },
     close: (node) => connections.close(node),
     [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),

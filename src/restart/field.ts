@@ -1,6 +1,6 @@
 import { notYet, yes } from "../base/poll.ts";
 import { printable } from "../base/quote.ts";
-import type { RestartProof } from "../rotation/ports.ts";
+import type { RestartProof } from "../rotation/restart-way.ts";
 
 /** A field of the JSON that the app's page answers with. @param wanted Absent: something else than before. */
 export const fieldProof = (field: string, wanted: string | undefined): RestartProof => ({

@@ -1,15 +1,19 @@
 /** A gunicorn master that runs: replaced by a second one, or told to replace its workers. */
 import { notYet, yes } from "../base/poll.ts";
 import type { GunicornRestart } from "../inventory/fleet.ts";
-import type { RestartProof, RestartWay } from "../rotation/ports.ts";
+import type { RestartProof, RestartWay } from "../rotation/restart-way.ts";
 import { textOf } from "./node-files.ts";
-import { anotherProcess } from "./pidfile.ts";
+import { anotherProcess, firstWord } from "./pidfile.ts";
 import { secondMaster } from "./second-master.ts";
 
 export function byGunicorn(restart: GunicornRestart): RestartWay {
   const { pidfile, how, surge, bootWithin, notice } = restart;
   const variables = { ROTA_PIDFILE: pidfile, ROTA_WITHIN: `${Math.ceil(bootWithin / 1000)}` };
-  const proof = { look: { run: look, variables }, unfit: (now?: string) => whyUnfit(pidfile, how, now) };
+  const proof = {
+    look: { run: look, variables },
+    pid: firstWord,
+    unfit: (now?: string) => whyUnfit(pidfile, how, now),
+  };
   if (how === "restart")
     return { act: { run: secondMaster, variables }, proof: { ...proof, ...newMaster(pidfile) } };
   const rolling = {

@@ -1,7 +1,7 @@
 /** An app that is a systemd service. Sources: systemctl(1), systemd.exec(5) "INVOCATION_ID", org.freedesktop.systemd1(5). */
 import { RotaError } from "../base/errors.ts";
 import { notYet, type Seen, yes } from "../base/poll.ts";
-import type { RestartWay, Script } from "../rotation/ports.ts";
+import type { RestartWay, Script } from "../rotation/restart-way.ts";
 
 export function bySystemd(unit: string): RestartWay {
   const script = (run: string): Script => ({ run, variables: { ROTA_UNIT: unit } });
@@ -10,6 +10,7 @@ export function bySystemd(unit: string): RestartWay {
     proof: {
       what: `a new process of the unit ${unit}`,
       look: script(look),
+      pid: (now) => read(now).MainPID,
       unfit: (now) => whyUnfit(unit, read(now)),
       judge: (before, now) => judge(unit, read(before), read(now)),
     },

@@ -1,7 +1,7 @@
 /** How each kind of app is restarted, as scripts for its host; and what proves it. Nothing here acts. */
 import type { Pool } from "../inventory/fleet.ts";
 import { fill } from "../inventory/placeholders.ts";
-import type { RestartProof, RestartWay } from "../rotation/ports.ts";
+import type { RestartProof, RestartWay } from "../rotation/restart-way.ts";
 import { byGunicorn } from "./gunicorn.ts";
 import { fieldProof } from "./field.ts";
 import { pidfileProof } from "./pidfile.ts";

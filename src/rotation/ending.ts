@@ -61,7 +61,8 @@ export const isUntouched = (ended: TripEnd[]): boolean =>
 
 /** Only what nodes are prepared with is run before they are touched. */
 const isOfCommand = (failure: unknown): boolean =>
-  failure instanceof RotaError && ["COMMAND_FAILED", "COMMAND_UNKNOWN"].includes(failure.code);
+  failure instanceof RotaError &&
+  ["COMMAND_FAILED", "COMMAND_UNKNOWN", "UPLOAD_FAILED"].includes(failure.code);
 
 /** A run that a person stopped before every node had its turn. */
 export function interruptionOf({ ended, notStarted }: RolloutEnd, goOn: GoOn): RotaError | undefined {

@@ -1,22 +1,14 @@
-/** What is done on the node itself: upgrade, commands, and its own check. */
+/** What is done on the node itself: commands, and its own check. */
 import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { StepName } from "../events/events.ts";
 import { fill } from "../inventory/placeholders.ts";
 import { atLimit } from "./at-limit.ts";
-import type { Script } from "./ports.ts";
+import type { Script } from "./restart-way.ts";
 import { sayPlace } from "./place.ts";
 import { type Look, countOf, isBusy, sayOld } from "./quiet.ts";
 import { untilAnswered, whileUnanswered } from "./unanswered.ts";
-import type { Way } from "./ways.ts";
 import { type Trip, type World, keepPrinted, nameOf, watchedOf } from "./world.ts";
-
-export async function upgrade(trip: Trip, world: World, way: Way): Promise<void> {
-  if (trip.upgrade === undefined) return;
-  await way.outOfReach(trip, world);
-  const { upgrade: script } = trip;
-  await way.whileOutOfReach(trip, world, () => runOnNode(trip, "upgrade", { run: script }, world));
-}
 
 /**
  * Drain still lets sticky clients and idle connections reach the node; maint does not. Before each thing that
@@ -134,7 +126,7 @@ export async function passes(
 }
 
 /** What {NAME} may stand for. An IPv6 address needs its brackets in a URL (RFC 3986 §3.2.2). */
-export const valuesOf = ({ node, variables }: Trip): Record<string, string> => ({
+export const valuesOf = ({ node, variables }: Pick<Trip, "node" | "variables">): Record<string, string> => ({
   ...variables,
   host: node.host.includes(":") ? `[${node.host}]` : node.host,
   node: node.name,

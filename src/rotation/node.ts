@@ -1,7 +1,8 @@
-import { upgrade } from "./host.ts";
 import { leave, survey } from "./leave.ts";
+import { mustRunRelease, pruneReleases } from "./release/switch.ts";
 import { restart, withEvidence } from "./restart.ts";
 import { soak } from "./soak/soak.ts";
+import { upgrade } from "./upgrade.ts";
 import { wayOf } from "./ways.ts";
 import { type Trip, type World, step } from "./world.ts";
 
@@ -15,19 +16,25 @@ export async function rotateNode(trip: Trip, world: World): Promise<void> {
   await step(trip, "survey", world, () => survey(trip, world, way));
   await step(trip, "drain", world, () => leave(trip, world, way));
   await step(trip, "settle", world, () => way.untilQuiet(trip, world));
-  if (trip.upgrade !== undefined) await step(trip, "upgrade", world, () => upgrade(trip, world, way));
+  if (trip.upgrade !== undefined || trip.release)
+    await step(trip, "upgrade", world, () => upgrade(trip, world, way));
   await step(trip, "restart", world, () => restart(trip, world, way));
   await step(trip, "check", world, () =>
-    withEvidence(trip, world, "check", () => way.untilHealthy(trip, world)),
+    withEvidence(trip, world, "check", async () => {
+      await way.untilHealthy(trip, world);
+      await mustRunRelease(trip, world);
+    }),
   );
   await step(trip, "ready", world, () => way.putBack(trip, world));
   if (trip.company) await step(trip, "soak", world, () => soak(trip, world));
+  await pruneReleases(trip, world);
 }
 
 /** Back already, in a run that was stopped before it had been watched for long enough. */
 async function soakNode(trip: Trip, world: World): Promise<void> {
   trip.reached = "back";
   if (trip.company) await step(trip, "soak", world, () => soak(trip, world));
+  await pruneReleases(trip, world);
 }
 
 /** Out by hand: the same steps as far as they go. */

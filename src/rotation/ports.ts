@@ -1,8 +1,8 @@
 /** What the heart needs from the rooms around it. Times are milliseconds. */
 import type { RotaError } from "../base/errors.ts";
 import type { Outcome, OutputLine } from "../events/events.ts";
-import type { Seen } from "../base/poll.ts";
-import type { Check, Node, Pool } from "../inventory/fleet.ts";
+import type { Check, Node } from "../inventory/fleet.ts";
+import type { LocalFile } from "./release/release.ts";
 
 export type { Outcome, OutputLine } from "../events/events.ts";
 
@@ -184,45 +184,32 @@ export interface CommandOptions {
   mayStart?: () => Promise<void>;
 }
 
+export interface UploadOptions {
+  /** Of the file in the folder of uploads on the node: letters, digits, "-" and "."; what comes before the first "-" is the node's. */
+  name: string;
+  /** Milliseconds in which something must move; the whole may take longer. */
+  within: number;
+  signal: AbortSignal;
+  /** Bytes that the node has. */
+  onProgress: (bytes: number) => void;
+}
+
+/** `unknown`: the connection was cut; what the node has by then is not sent again. */
+export type UploadEnd = { kind: "done"; path: string } | Exclude<Outcome, { kind: "done" }>;
+
 /** The nodes' hosts, over SSH: one connection a node, opened ahead of need, kept until it is closed. */
 export interface Hosts {
   /** Connects, or reuses the connection if it still lives. @throws RotaError HOST_UNREACHABLE, HOST_LOGIN, HOST_KEY */
   open(node: Node): Promise<void>;
   /** Runs a script as `/bin/sh -eu`. Opens the connection if it must; never throws for what the command does. */
   run(node: Node, script: string, options: CommandOptions): Promise<Outcome>;
+  /**
+   * Brings a file into a folder of the login user's own, from where an earlier try ended; its checksum is verified there.
+   * Earlier uploads for the node are removed. Never throws for what happens on the node.
+   */
+  upload(node: Node, file: LocalFile, options: UploadOptions): Promise<UploadEnd>;
   close(node: Node): void;
 }
-
-/** A script for a node's host, run as `/bin/sh -eu`, and the variables that it needs besides the node's own. */
-export interface Script {
-  run: string;
-  variables?: Record<string, string>;
-}
-
-/** How one kind of app is restarted. */
-export interface RestartWay {
-  /** Absent: there is nothing to do. */
-  act?: Script;
-  /** Absent: exit code 0 is all that shows it. */
-  proof?: RestartProof | undefined;
-  /** Prints what the host itself knows of a failure. */
-  evidence?: Script;
-}
-
-/** What shows that it is another one that runs. Looks are lines of text, or undefined where nothing runs. */
-export interface RestartProof {
-  /** As the words after "waiting for": "a new process in /run/my_app.pid". */
-  what: string;
-  /** What is looked at: a script's last line, or a field of the JSON on the app's page. */
-  look: Script | { field: string };
-  /** Why what runs now can't be restarted in this way, if so: asked while the node still serves. */
-  unfit: (now: string | undefined) => string | undefined;
-  /** @throws RotaError RESTART_UNPROVEN where it will not become true any more */
-  judge: (before: string | undefined, now: string | undefined) => Seen<undefined>;
-}
-
-/** @param values What {NAME} in the pool's texts stands for. */
-export type Restarts = (pool: Pool, values: Record<string, string>) => RestartWay;
 
 /** The machine that rota runs on. */
 export interface Here {

@@ -35,6 +35,21 @@ export interface Found extends Place {
   stepped?: true | undefined;
 }
 
+/** Where a node's link `current` leads to, before and after: "releases/42-3f2a9c1b77de", or what else was there. */
+export interface Switch {
+  /** The folder that the link lies in. */
+  to: string;
+  /** Absent where there was no link. */
+  before: string | undefined;
+  after: string;
+}
+
+export interface SwitchRecord extends Switch {
+  run: string;
+  node: string;
+  at: Date;
+}
+
 /** Who starts a run, and with what. */
 export interface RunStart {
   command: CommandName;
@@ -63,6 +78,8 @@ export interface Journal {
   stepEnded(run: string, node: string, step: StepName, end: Outcome["kind"], why?: string): Promise<void>;
   /** What a command printed, secrets redacted; `node` is empty for a hook of the run or of a batch. */
   printed(run: string, node: string, step: StepName | HookName, text: string): Promise<void>;
+  /** Written before the act, and again where it is done again. */
+  switched(run: string, node: string, change: Switch): Promise<void>;
   /** Written before the act that takes the node out. */
   takenOut(fleet: string, absence: Absence): Promise<void>;
   /** Written after the node was seen back as it was found. */
@@ -81,6 +98,11 @@ export interface Known {
   lastSet(fleet: string, node: string): Promise<Record<string, string> | undefined>;
   /** Every deploy and rollback that did something on these nodes, the newest first. */
   changes(fleet: string, nodes: string[]): Promise<Change[]>;
+  /**
+   * Switches of `current` on this node, the newest first. One that stands here may not have been done: the node knows.
+   * A run after which nothing of it stands here found the node with its release.
+   */
+  switches(fleet: string, node: string): Promise<SwitchRecord[]>;
   /** How long the last good rotations of the fleet took, a node: milliseconds, newest first. */
   lastRotations(fleet: string): Promise<number[]>;
   /** Runs, the newest first; of one fleet, or of all. */

@@ -4,7 +4,7 @@ import { poll, type Seen } from "../base/poll.ts";
 import type { StepName } from "../events/events.ts";
 import { fill } from "../inventory/placeholders.ts";
 import { runOnNode, valuesOf } from "./host.ts";
-import type { RestartWay, Script } from "./ports.ts";
+import type { RestartWay, Script } from "./restart-way.ts";
 import type { Way } from "./ways.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
 
@@ -50,6 +50,13 @@ async function untilProven(trip: Trip, world: World): Promise<void> {
     if (!(thrown instanceof RotaError && thrown.code === "WAIT_LIMIT")) throw thrown;
     throw new RotaError("RESTART_UNPROVEN", { problem: thrown.message, cause: thrown });
   });
+}
+
+/** The app's main process; undefined where its restart's proof does not tell it. */
+export async function pidThatRuns(trip: Trip, world: World): Promise<string | undefined> {
+  const { proof } = restartOf(trip, world);
+  const now = proof?.pid && (await lookAtProof(trip, world));
+  return now === undefined ? undefined : proof?.pid?.(now);
 }
 
 /** One line about what runs; undefined for nothing. */

@@ -59,7 +59,8 @@ export function undoingPool(pool: Pool): Pool {
   const { rollback, rollout, ready } = pool;
   return {
     ...pool,
-    prepare: rollback ? undefined : pool.prepare,
+    // A release that a node had was prepared then.
+    prepare: rollback || pool.release ? undefined : pool.prepare,
     once: undefined,
     upgrade: rollback ?? pool.upgrade,
     ready: { ...ready, ramp: undefined },

@@ -4,8 +4,10 @@ import { RotaError, messageOf } from "../base/errors.ts";
 import type { Redact } from "../base/redact.ts";
 import type { CommandName, Emit, StepName } from "../events/events.ts";
 import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
-import type { Balancers, Entry, Health, Here, Hosts, Place, Restarts, Tally } from "./ports.ts";
+import type { Balancers, Entry, Health, Here, Hosts, Place, Tally } from "./ports.ts";
+import type { Restarts } from "./restart-way.ts";
 import type { Absence, Found, Journal } from "./records.ts";
+import type { NodeRelease } from "./release/release.ts";
 import type { Company } from "./soak/soak.ts";
 
 /** What a run acts on and answers to. */
@@ -58,6 +60,10 @@ export const watchedOf = ({ places, followers }: Trip): Place[] => [
 export const isHeld = ({ standing, absence }: Trip): boolean =>
   standing === "held" && absence?.kind === "hold";
 
+/** Something is to be done on it before any node leaves. */
+export const isToPrepare = ({ prepare, release, done }: Trip): boolean =>
+  (prepare !== undefined || release !== undefined) && !done.has("prepare");
+
 /** One node on its way through a rotation. */
 export interface Trip {
   node: Node;
@@ -83,6 +89,8 @@ export interface Trip {
   done: ReadonlySet<StepName>;
   /** Run while it still serves, before any node leaves; absent where there is nothing to prepare. */
   prepare: string | undefined;
+  /** What is uploaded and unpacked before any node leaves, and switched to with the upgrade. */
+  release?: NodeRelease | undefined;
   /** The upgrade's commands; absent for a rotation without one. */
   upgrade: string | undefined;
   /** How far it came: this decides how it may be left when something fails. `tried`: a return by hand, unproven. */

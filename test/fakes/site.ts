@@ -184,6 +184,7 @@ function writesOn(open: OpenJournal): Journal {
     stepStarted: (...args) => held((journal) => journal.stepStarted(...args)),
     stepEnded: (...args) => held((journal) => journal.stepEnded(...args)),
     printed: (...args) => held((journal) => journal.printed(...args)),
+    switched: (...args) => held((journal) => journal.switched(...args)),
     takenOut: (...args) => held((journal) => journal.takenOut(...args)),
     putBack: (...args) => held((journal) => journal.putBack(...args)),
     nodeEnded: (...args) => held((journal) => journal.nodeEnded(...args)),

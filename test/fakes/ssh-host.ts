@@ -36,6 +36,14 @@ export interface FakeHost extends AsyncDisposable {
   /** How many times somebody connected, and tried to log in. */
   connections: number;
   logins: number;
+  /** Offers no SFTP. */
+  refusesSftp: boolean;
+  /** $PATH of its commands. */
+  path: string | undefined;
+  /** Bytes that came over SFTP. */
+  uploaded: number;
+  /** Cuts the connection when so many more bytes have come over SFTP; unless once, from then on with each further one. */
+  cutUploadAfter(bytes: number, how?: "once"): void;
   /** A node that may log in. */
   node(name: string): Node;
   /** Cuts the connection while a script that matches is running. The script itself goes on. */
@@ -55,6 +63,8 @@ export async function fakeHost(options: FakeHostOptions = {}): Promise<FakeHost>
   const children = new Set<ChildProcess>();
   let deadly: RegExp | undefined;
   let frozen = false;
+  let uploadLeft = Infinity;
+  let cutOnce = false;
 
   const sshd = new ssh2.Server({
     hostKeys: [hostKey.pem],
@@ -74,16 +84,21 @@ export async function fakeHost(options: FakeHostOptions = {}): Promise<FakeHost>
       else context.reject(["publickey"]);
     });
     connection.on("session", (accept) => {
-      accept().on("exec", (acceptExec, _, { command }) => {
+      const session = accept();
+      session.on("exec", (acceptExec, _, { command }) => {
         host.commandLines.push(command);
         run(command, acceptExec());
+      });
+      session.on("subsystem", (acceptSubsystem, reject, { name }) => {
+        if (name === "sftp" && !host.refusesSftp) serveSftp(acceptSubsystem());
+        else reject();
       });
     });
   });
 
   const run = (command: string, channel: ServerChannel): void => {
     const [shell = "/bin/sh", ...args] = options.shell ?? ["/bin/sh", "-c"];
-    const env = { HOME: folder, PATH: process.env["PATH"] };
+    const env = { HOME: folder, PATH: host.path };
     const child = spawn(shell, [...args, command], { cwd: folder, env, detached: true });
     children.add(child);
     child.stdin.on("error", () => {}); // it may end without reading
@@ -114,6 +129,25 @@ export async function fakeHost(options: FakeHostOptions = {}): Promise<FakeHost>
     );
   };
 
+  /** OpenSSH's own, as sshd would start it. */
+  const serveSftp = (channel: ServerChannel): void => {
+    const child = spawn("/usr/lib/openssh/sftp-server", [], { cwd: folder, detached: true });
+    children.add(child);
+    child.stdin.on("error", () => {});
+    channel.on("error", () => {});
+    channel.on("data", (chunk: Buffer) => {
+      child.stdin.write(chunk);
+      host.uploaded += chunk.length;
+      uploadLeft -= chunk.length;
+      if (uploadLeft > 0) return;
+      if (cutOnce) uploadLeft = Infinity;
+      host.cut();
+    });
+    channel.on("close", () => child.stdin.end());
+    child.stdout.on("data", (chunk: Buffer) => channel.write(chunk));
+    child.on("close", () => channel.end());
+  };
+
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const port = portOf(server);
@@ -130,6 +164,9 @@ export async function fakeHost(options: FakeHostOptions = {}): Promise<FakeHost>
     commands: [],
     commandLines: [],
     connections: 0,
+    uploaded: 0,
+    refusesSftp: false,
+    path: process.env["PATH"],
     logins: 0,
     node: (name) => ({
       name,
@@ -138,6 +175,10 @@ export async function fakeHost(options: FakeHostOptions = {}): Promise<FakeHost>
       ssh: { user: "deploy", port, identity, knownHosts },
       vars: {},
     }),
+    cutUploadAfter(bytes, how) {
+      uploadLeft = bytes;
+      cutOnce = how === "once";
+    },
     dieDuring: (pattern) => void (deadly = pattern),
     write: (name) => writeFile(join(folder, name), ""),
     cut: () => sockets.forEach((socket) => socket.destroy()),

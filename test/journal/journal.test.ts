@@ -243,6 +243,7 @@ describe.each([
         const run = await writes.begin(start);
         await writes.stepStarted(run, "web1", "survey");
         await writes.printed(run, "web1", "upgrade", "text");
+        await writes.switched(run, "web1", { to: "/srv/app", before: undefined, after: `releases/${run}` });
         await writes.nodeEnded(run, "web1", end);
         await writes.end(run, "done");
         return run;
@@ -259,6 +260,17 @@ describe.each([
       const left = (await journal.runs("shop", 10)).map((one) => one.run);
       expect(new Set(left)).toEqual(new Set([goodBefore, lastGood, leftOut, open]));
       expect(await journal.lastSet("shop", "web1")).toEqual(start.set);
+      expect(await journal.switches("shop", "web1")).toEqual(
+        [leftOut, lastGood, goodBefore].map((run) => ({
+          run,
+          node: "web1",
+          at: expect.any(Date),
+          to: "/srv/app",
+          before: undefined,
+          after: `releases/${run}`,
+        })),
+      );
+      expect(await journal.switches("another", "web1")).toEqual([]);
     }));
 
   test("an entry that somebody spoilt by hand is told, not guessed", () =>

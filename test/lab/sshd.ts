@@ -92,6 +92,7 @@ StrictModes no
 UsePAM no
 PidFile ${folder}/sshd.pid
 PrintMotd no
+Subsystem sftp /usr/lib/openssh/sftp-server
 # All nodes share one user. HOME keeps the start files of that user out of it.
 SetEnv NODE_HOME=${folder} HOME=${folder} ROTA_LAB=${processes.mark.ROTA_LAB}
 ${more.join("\n")}

@@ -1,7 +1,7 @@
 /** What shows that a restart was one. */
 import { describe, expect, test } from "vitest";
 import { restartWay } from "../../src/restart/ways.ts";
-import type { RestartProof } from "../../src/rotation/ports.ts";
+import type { RestartProof } from "../../src/rotation/restart-way.ts";
 import type { Restart } from "../../src/inventory/fleet.ts";
 
 const proofOf = (restart: Restart): RestartProof => {

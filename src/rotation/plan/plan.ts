@@ -11,6 +11,7 @@ import type { Part, TakesPart } from "./participation.ts";
 import { sayPlace } from "../place.ts";
 import type { Entry, Place, Survey } from "../ports.ts";
 import type { Absence } from "../records.ts";
+import { type NodeRelease, folderOf } from "../release/release.ts";
 import type { Neighbour } from "../soak/soak.ts";
 import { goneAt, noneLeft, sayTolerated, unreadErrors, without } from "./tolerance.ts";
 import type { Trip } from "../world.ts";
@@ -38,6 +39,8 @@ export interface PlanOptions {
   /** Nodes that this run has put back already. */
   doneBefore?: ((node: Node) => boolean) | undefined;
   variablesOf: (pool: Pool, node: Node) => { variables: Record<string, string>; secrets: string[] };
+  /** What a deploy brings to the node itself. */
+  releaseOf?: ((node: Node) => NodeRelease | undefined) | undefined;
 }
 
 /** What each node's trip is for. */
@@ -197,9 +200,10 @@ function startTrip(
   { pool, node, entries, absence }: Start,
   part: TakesPart,
   survey: Survey,
-  { errand, variablesOf, done }: PlanOptions,
+  { errand, variablesOf, releaseOf, done }: PlanOptions,
 ): Trip {
   const { variables, secrets } = variablesOf(pool, node);
+  const release = errand.upgrade ? releaseOf?.(node) : undefined;
   return {
     node,
     pool,
@@ -212,9 +216,10 @@ function startTrip(
     found: part.found ?? entries.map(asFound),
     hold: errand.hold,
     hostNeeded: errand.hostNeeded || toldOnHost(pool),
-    variables,
+    variables: release ? { ...variables, ROTA_RELEASE_DIR: folderOf(release) } : variables,
     done: stillDone(done?.(node) ?? new Set(), part, pool, errand),
     prepare: errand.upgrade ? pool.prepare : undefined,
+    release,
     upgrade: errand.upgrade ? pool.upgrade?.run : undefined,
     reached: "untouched",
     ranBefore: undefined,
