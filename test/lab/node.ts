@@ -7,7 +7,7 @@ import { runs } from "./family.ts";
 import type { Processes } from "./processes.ts";
 import { makeKey } from "./ssh-keys.ts";
 import { startSshd, sshdUnit, type Sshd, type SshdOptions, untilListens } from "./sshd.ts";
-import { startSystemd, type Systemd, type SystemdOptions } from "./systemd.ts";
+import { homeIn, startSystemd, type Systemd, type SystemdOptions } from "./systemd.ts";
 import { waitFor } from "./wait.ts";
 
 /** A host of the lab: an address, a folder, an sshd, and the app under gunicorn. */
@@ -119,7 +119,7 @@ async function startUnits(
   const { folder, processes } = sshdOptions;
   await chmod(join(folder, ".."), 0o711); // whoever logs in is not the owner
   const units = {
-    "sshd.service": await sshdUnit(sshdOptions),
+    "sshd.service": await sshdUnit({ ...sshdOptions, home: homeIn(folder) }),
     "my_app.service": `[Service]
 Type=notify
 EnvironmentFile=${folder}/node.env

@@ -27,6 +27,8 @@ export interface SshdOptions {
   /** The public key that may log in. */
   authorizedKey: string;
   processes: Processes;
+  /** $HOME of whoever logs in; the node's folder unless given. */
+  home?: string;
   /** More lines of sshd_config. */
   more?: string[];
   /** Root may read and write everything; this one is stopped by a file's mode like anybody else. */
@@ -80,6 +82,7 @@ const sshdConfig = ({
   hostKey,
   authorizedKey,
   processes,
+  home = folder,
   more = [],
 }: SshdOptions): string => `
 ListenAddress ${address}:${port}
@@ -94,7 +97,7 @@ PidFile ${folder}/sshd.pid
 PrintMotd no
 Subsystem sftp /usr/lib/openssh/sftp-server
 # All nodes share one user. HOME keeps the start files of that user out of it.
-SetEnv NODE_HOME=${folder} HOME=${folder} ROTA_LAB=${processes.mark.ROTA_LAB}
+SetEnv NODE_HOME=${folder} HOME=${home} ROTA_LAB=${processes.mark.ROTA_LAB}
 ${more.join("\n")}
 `;
 

@@ -1,6 +1,7 @@
 /** A systemd of a node's own: PID 1 of private namespaces, with the unit files that it is given. */
-import { chmod, copyFile, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { existsSync, readdirSync } from "node:fs";
+import { userInfo } from "node:os";
 import { basename, join } from "node:path";
 import { childrenOf, signal } from "./family.ts";
 import type { Processes } from "./processes.ts";
@@ -26,7 +27,10 @@ export async function startSystemd({ folder, units, sudo, processes }: SystemdOp
   const target = `[Unit]\nDefaultDependencies=no\nWants=${[...wanted, ...Object.keys(units)].join(" ")}\n`;
   for (const [name, text] of Object.entries({ ...units, "lab.target": target }))
     await writeFile(join(folder, "units", name), text);
-  await writeEtc(join(folder, "etc"), sudo);
+  const home = homeIn(folder);
+  await mkdir(home);
+  if (userInfo().uid === 0) await chown(home, 4711, 4711);
+  await writeEtc(join(folder, "etc"), home, sudo);
   const boot = join(import.meta.dirname, "systemd/boot");
   const pid = await processes.start(boot, [folder, cgroupOf(folder)], join(folder, "systemd.log"));
   return {
@@ -37,18 +41,21 @@ export async function startSystemd({ folder, units, sudo, processes }: SystemdOp
   };
 }
 
+/** Of `deploy`, who owns nothing else of the node. */
+export const homeIn = (folder: string): string => join(folder, "home");
+
 /** Of `deploy`; as crypt(5) stores it. */
 export const sudoPassword = "s3cret pass";
 const hash =
   "$6$rotalab$Z.46byZaqksBwRmyo.wE5tnhPt3bq2fFhipFuS1pn6H/E72OdF0WfkaTgqrb0zipS2VUkBZaIR98/ucSsNr7S0";
 
 /** A user, and what sudo(8) asks of it, that only processes under this systemd see. */
-async function writeEtc(etc: string, sudo: SystemdOptions["sudo"]): Promise<void> {
+async function writeEtc(etc: string, home: string, sudo: SystemdOptions["sudo"]): Promise<void> {
   await mkdir(etc);
   for (const name of ["passwd", "shadow", "group"]) await copyFile(`/etc/${name}`, join(etc, name));
   const add = async (name: string, line: string): Promise<void> =>
     writeFile(join(etc, name), `${await readFile(join(etc, name), "utf8")}${line}\n`);
-  await add("passwd", "deploy:x:4711:4711::/tmp:/bin/sh");
+  await add("passwd", `deploy:x:4711:4711::${home}:/bin/sh`);
   await add("group", "deploy:x:4711:");
   await add("shadow", `deploy:${hash}:20000:0:99999:7:::`);
   const rule = sudo === "nothing" ? "NOPASSWD: ALL" : "ALL";
