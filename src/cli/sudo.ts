@@ -25,7 +25,7 @@ export const hostsFor = (
 const asked = new WeakMap<Io, Promise<string>>();
 
 /** @throws RotaError USAGE where there is neither it nor a terminal, and for one that can't be sent as a line */
-async function passwordFor(node: Node, io: Io): Promise<string> {
+export async function passwordFor(node: Node, io: Io): Promise<string> {
   const known = asked.get(io) ?? Promise.resolve(io.env["ROTA_SUDO_PASSWORD"] ?? ask(node, io));
   asked.set(io, known);
   const password = await known;
