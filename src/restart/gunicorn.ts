@@ -11,11 +11,13 @@ export function byGunicorn(restart: GunicornRestart): RestartWay {
   const variables = { ROTA_PIDFILE: pidfile, ROTA_WITHIN: `${Math.ceil(bootWithin / 1000)}` };
   const proof = {
     look: { run: look, variables },
-    pid: firstWord,
     unfit: (now?: string) => whyUnfit(pidfile, how, now),
   };
   if (how === "restart")
-    return { act: { run: secondMaster, variables }, proof: { ...proof, ...newMaster(pidfile) } };
+    return {
+      act: { run: secondMaster, variables },
+      proof: { ...proof, pid: firstWord, ...newMaster(pidfile) },
+    };
   const rolling = {
     ...variables,
     ROTA_ROLL: textOf("gunicorn-roll"),
@@ -28,8 +30,15 @@ export function byGunicorn(restart: GunicornRestart): RestartWay {
   };
 }
 
-/** Whether every worker is new is for the roll to see: it says so by exit code 0. */
-const roll = `exec python3 -c "$ROTA_ROLL" "$ROTA_PIDFILE" --surge "$ROTA_SURGE" --boot-within "$ROTA_WITHIN" --notice "$ROTA_NOTICE"`;
+/**
+ * Whether every worker is new, and of this release, is for the roll to see: it says so by exit code 0. The master itself
+ * works in the folder that it began in. Workers that tell by a datagram say nothing of their release.
+ */
+const roll = `set -- "$ROTA_PIDFILE" --surge "$ROTA_SURGE" --boot-within "$ROTA_WITHIN" --notice "$ROTA_NOTICE"
+if [ "\${ROTA_RELEASE_DIR-}" ] && [ "$ROTA_NOTICE" = state ]; then
+  set -- "$@" --expect-release "$(cd "$ROTA_RELEASE_DIR" && pwd -P)"
+fi
+exec python3 -c "$ROTA_ROLL" "$@"`;
 
 const processIn = (line: string | undefined): string | undefined => line?.split(" ").slice(0, 2).join(" ");
 

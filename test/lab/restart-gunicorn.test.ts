@@ -1,4 +1,7 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { makeRelease } from "../fakes/release.ts";
 import { startLab } from "./lab.ts";
 import { startLoad } from "./load.ts";
 import { runRota } from "./rota.ts";
@@ -42,7 +45,10 @@ test(
     const deploy = (inventory: string, release: string) =>
       runRota(lab, ["deploy", "-i", inventory, "--set", `RELEASE=${release}`, "--yes"]);
     const before = await Promise.all(lab.nodes.map((node) => node.pid()));
-    const done = await deploy(await lab.inventory({ restart }), "2");
+    const release = { upload: "build-{RELEASE}.tar.gz", to: `${lab.folder}/{node}` };
+    const app = await readFile(join(import.meta.dirname, "app/app.py"), "utf8");
+    await makeRelease(join(lab.folder, "build-2.tar.gz"), { "app.py": app, RELEASE: "2\n" });
+    const done = await deploy(await lab.inventory({ restart, release, upgrade: undefined }), "2");
     expect(done.code, done.stderr).toBe(0);
     expect(await Promise.all(lab.nodes.map((node) => node.pid()))).toEqual(before);
     expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["2", "2"]);
