@@ -94,7 +94,9 @@ function saySoak({ rollout: { soak, inconclusive } }: Pool): string[] {
 const soakOf = ({ pools }: Plan): number =>
   pools.reduce((sum, { pool, batches }) => sum + pool.rollout.soak * batches.length, 0);
 
-function sayWay({ statusPage, balancers }: Pool): string[] {
+function sayWay({ statusPage, balancers, stays }: Pool): string[] {
+  if (stays)
+    return ["stays in rotation while it is worked on; one that fails is taken out, if it can be spared"];
   if (!statusPage) return [];
   const uncounted =
     balancers.length === 0

@@ -9,7 +9,8 @@ export function checkWays(draft: Draft): Finding[] {
   const byRuntime = pools.filter((pool) => !leavesByPage(draft, pool));
   const noBalancers = draft.at(["balancers"]) === undefined;
   return [
-    ...(noBalancers && byRuntime.length > 0
+    ...pools.filter((pool) => stays(draft, pool)).flatMap((pool) => checkStaying(draft, pool, noBalancers)),
+    ...(noBalancers && byRuntime.some((pool) => !stays(draft, pool))
       ? [{ path: ["balancers"], on: "value" as const, text: "is missing" }]
       : []),
     ...byRuntime.flatMap((pool) => [...checkRuntime(draft, pool), ...checkRamp(draft, pool)]),
@@ -22,6 +23,24 @@ export function checkWays(draft: Draft): Finding[] {
 const viaOf = ({ path }: Entry): Path => [...path, "drain", "via"];
 
 const leavesByPage = (draft: Draft, pool: Entry): boolean => draft.at(viaOf(pool)) === "status-page";
+
+const stays = (draft: Draft, pool: Entry): boolean => draft.at(viaOf(pool)) === "none";
+
+/** What serves while it is worked on must go on serving, and does not come back. */
+function checkStaying(draft: Draft, pool: Entry, noBalancers: boolean): Finding[] {
+  const [via, how] = ["via", "how"].map((key) => draft.at([...pool.path, "restart", key]));
+  const keepsServing = via === "none" || (via === "gunicorn" && how === "workers");
+  const text =
+    "is for a restart that keeps serving: restart: { via: gunicorn, how: workers, … }, or { via: none }; write runtime";
+  const ramp = [...pool.path, "ready", "ramp"];
+  return [
+    ...(keepsServing ? [] : [{ path: viaOf(pool), on: "value" as const, text }]),
+    ...(draft.at(ramp) === undefined
+      ? []
+      : [{ path: ramp, on: "key" as const, text: "is for a node that leaves, and comes back in steps" }]),
+    ...(noBalancers ? checkSoak(draft, pool) : []),
+  ];
+}
 
 function checkRuntime(draft: Draft, { path }: Entry): Finding[] {
   const pages = draft

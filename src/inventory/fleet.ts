@@ -55,6 +55,8 @@ export interface Pool {
   release?: Release | undefined;
   /** How a node leaves by its own page; absent where it leaves by HAProxy's runtime socket. */
   statusPage: StatusPage | undefined;
+  /** Nodes stay in rotation while they are worked on. */
+  stays: boolean;
   /** Run on one node of the pool only, before the first leaves. */
   once: Upgrade | undefined;
   /** Absent means that there is nothing to do in that step. */

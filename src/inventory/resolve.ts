@@ -92,6 +92,7 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
     prepare: raw.prepare,
     release: raw.release && { ...raw.release, upload: pathOf(raw.release.upload, around) },
     statusPage: raw.status_page && statusPage(raw.status_page),
+    stays: drain.via === "none",
     once: upgradeOf(raw.once),
     upgrade: upgradeOf(raw.upgrade),
     rollback: upgradeOf(raw.rollback),

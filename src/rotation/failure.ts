@@ -29,13 +29,16 @@ export async function afterFailure(trip: Trip, thrown: unknown, world: World): P
       return { end: await undoDrain(trip, world), failure: thrown };
     case "changed":
       await keepOut(trip, world);
-      return { end: "out", failure: thrown };
+      return { end: stillServes(trip) ? "back" : "out", failure: thrown };
     case "proven":
       return { end: "out", failure: thrown };
     case "back":
       return { end: endOf(trip), failure: thrown };
   }
 }
+
+/** It never left, and could not be taken out. */
+const stillServes = ({ stays, reached }: Trip): boolean => stays && reached === "back";
 
 /** How a trip ends well: a hold, and what somebody keeps out, stays out. */
 export const endOf = ({ hold, standing }: Trip): NodeEnd =>

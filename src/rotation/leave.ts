@@ -128,7 +128,7 @@ async function untilSpared(trip: Trip, world: World): Promise<void> {
 }
 
 /** Whose lack it is, if any: counted afresh, with the servers that track this node's and leave with them. */
-async function lacksNow(
+export async function lacksNow(
   trip: Trip,
   serving: Entry[],
   { balancers, absences, run }: World,

@@ -14,8 +14,10 @@ export async function rotateNode(trip: Trip, world: World): Promise<void> {
   const way = wayOf(trip);
   if (trip.done.has("ready")) return soakNode(trip, world);
   await step(trip, "survey", world, () => survey(trip, world, way));
-  await step(trip, "drain", world, () => leave(trip, world, way));
-  await step(trip, "settle", world, () => way.untilQuiet(trip, world));
+  if (!trip.stays) {
+    await step(trip, "drain", world, () => leave(trip, world, way));
+    await step(trip, "settle", world, () => way.untilQuiet(trip, world));
+  }
   if (trip.upgrade !== undefined || trip.release)
     await step(trip, "upgrade", world, () => upgrade(trip, world, way));
   await step(trip, "restart", world, () => restart(trip, world, way));

@@ -1,6 +1,7 @@
-/** The ways in which a node leaves rotation and returns: by HAProxy's runtime socket, or by its own status page. */
+/** The ways in which a node leaves rotation and returns: by HAProxy's runtime socket, by its own status page, or not at all. */
 import { byPage } from "./by-page.ts";
 import { byRuntime } from "./by-runtime.ts";
+import { inPlace } from "./in-place.ts";
 import type { Trip, World } from "./world.ts";
 
 /** What differs between the ways. All that is the same stands in `node.ts`, `leave.ts` and `host.ts`. */
@@ -31,4 +32,7 @@ export interface Way {
   lookAfter(trip: Trip, world: World): Promise<void>;
 }
 
-export const wayOf = ({ pool }: Trip): Way => (pool.statusPage ? byPage(pool.statusPage) : byRuntime);
+export function wayOf({ pool, stays }: Trip): Way {
+  if (stays) return inPlace;
+  return pool.statusPage ? byPage(pool.statusPage) : byRuntime;
+}

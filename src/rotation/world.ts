@@ -80,6 +80,8 @@ export interface Trip {
   found: Found[];
   /** Set for a drain by hand: the node stays out until its owner ends the hold. */
   hold: { until: Date | undefined } | undefined;
+  /** It stays in rotation while it is worked on (drain.via: none). */
+  stays: boolean;
   /** Something is to be done on the node itself. */
   hostNeeded: boolean;
   absence: Absence | undefined;

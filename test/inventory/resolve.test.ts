@@ -40,6 +40,7 @@ test("what the file leaves out has its default", () => {
         needs: [],
         drain: { within: 60_000, atLimit: "stop" },
         statusPage: undefined,
+        stays: false,
         once: undefined,
         upgrade: undefined,
         rollback: undefined,

@@ -48,8 +48,12 @@ test(
     const release = { upload: "build-{RELEASE}.tar.gz", to: `${lab.folder}/{node}` };
     const app = await readFile(join(import.meta.dirname, "app/app.py"), "utf8");
     await makeRelease(join(lab.folder, "build-2.tar.gz"), { "app.py": app, RELEASE: "2\n" });
-    const done = await deploy(await lab.inventory({ restart, release, upgrade: undefined }), "2");
+    await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds: 100 });
+    // In rotation all the time.
+    const inRotation = { restart, release, upgrade: undefined, drain: { via: "none" } };
+    const done = await deploy(await lab.inventory(inRotation), "2");
     expect(done.code, done.stderr).toBe(0);
+    expect(await load.stop()).toMatchObject({ lost: 0, examples: [] });
     expect(await Promise.all(lab.nodes.map((node) => node.pid()))).toEqual(before);
     expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["2", "2"]);
 

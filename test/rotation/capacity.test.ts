@@ -260,6 +260,7 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
     drain: { within: 1, atLimit: "stop" },
     prepare: undefined,
     statusPage: undefined,
+    stays: false,
     once: undefined,
     upgrade: undefined,
     rollback: undefined,

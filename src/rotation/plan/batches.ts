@@ -98,7 +98,7 @@ const entriesOf = ({ entries, followers }: Trip): Entry[] => [...entries, ...fol
 
 const leaversOf = (trips: Trip[], key: string): Entry[] =>
   trips
-    .filter(({ done }) => !done.has("ready")) // which stays where it is
+    .filter(({ done, stays }) => !done.has("ready") && !stays) // which stay where they are
     .flatMap(entriesOf)
     .filter((entry) => sayBackend(entry) === key && isIn(entry) && !entry.backup);
 

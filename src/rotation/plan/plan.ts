@@ -215,6 +215,7 @@ function startTrip(
     followers: followersOf(entries, survey.entries),
     found: part.found ?? entries.map(asFound),
     hold: errand.hold,
+    stays: pool.stays && part.standing === "serving" && errand.hostNeeded && !errand.hold,
     hostNeeded: errand.hostNeeded || toldOnHost(pool),
     variables: release ? { ...variables, ROTA_RELEASE_DIR: folderOf(release) } : variables,
     done: stillDone(done?.(node) ?? new Set(), part, pool, errand),
