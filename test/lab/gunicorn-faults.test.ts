@@ -20,6 +20,8 @@ async function expectRuns(gunicorn: Rolled, ...releases: string[]): Promise<void
   expect(await gunicorn.runs()).toEqual(releases);
 }
 
+const isFull = process.env["CHAOS"] === "full";
+
 describe.concurrent("a roll", () => {
   test("is refused where the app is preloaded, and nothing is touched", async () => {
     await using gunicorn = await startRolled({ workers: 2, words: ["--preload"] });
@@ -68,31 +70,37 @@ describe.concurrent("a roll", () => {
     await expectRuns(gunicorn, "2", "2");
   });
 
-  test("goes on after its session is gone, keeps a single worker's place, and survives a worker that dies meanwhile", async () => {
-    await using gunicorn = await startRolled({ workers: 1, bootSeconds: 0.5 });
-    const roll = gunicorn.roll(...(await gunicorn.switchTo("2")));
-    await untilSaid(roll, /booting/);
-    signal(roll.child.pid ?? 0, "SIGHUP");
-    signal(gunicorn.workers()[0] ?? 0, "SIGKILL");
-    const { code, text } = await roll.ended;
-    expect(code, text).toBe(0);
-    await expectRuns(gunicorn, "2");
-  });
+  test.runIf(isFull)(
+    "goes on after its session is gone, keeps a single worker's place, and survives a worker that dies meanwhile",
+    async () => {
+      await using gunicorn = await startRolled({ workers: 1, bootSeconds: 0.5 });
+      const roll = gunicorn.roll(...(await gunicorn.switchTo("2")));
+      await untilSaid(roll, /booting/);
+      signal(roll.child.pid ?? 0, "SIGHUP");
+      signal(gunicorn.workers()[0] ?? 0, "SIGKILL");
+      const { code, text } = await roll.ended;
+      expect(code, text).toBe(0);
+      await expectRuns(gunicorn, "2");
+    },
+  );
 
-  test("stops between two workers when it is told to, and goes on when it is run again", async () => {
-    await using gunicorn = await startRolled({ workers: 2, bootSeconds: 0.5 });
-    const back = await gunicorn.switchTo("2");
-    const roll = gunicorn.roll(...back);
-    await untilSaid(roll, /booting/);
-    signal(roll.child.pid ?? 0, "SIGTERM");
-    const { code, text } = await roll.ended;
-    expect(code, text).toBe(2);
-    expect((await gunicorn.runs()).toSorted()).toEqual(["1", "2"]);
-    expect((await gunicorn.roll(...back).ended).code).toBe(0);
-    await expectRuns(gunicorn, "2", "2");
-  });
+  test.runIf(isFull)(
+    "stops between two workers when it is told to, and goes on when it is run again",
+    async () => {
+      await using gunicorn = await startRolled({ workers: 2, bootSeconds: 0.5 });
+      const back = await gunicorn.switchTo("2");
+      const roll = gunicorn.roll(...back);
+      await untilSaid(roll, /booting/);
+      signal(roll.child.pid ?? 0, "SIGTERM");
+      const { code, text } = await roll.ended;
+      expect(code, text).toBe(2);
+      expect((await gunicorn.runs()).toSorted()).toEqual(["1", "2"]);
+      expect((await gunicorn.roll(...back).ended).code).toBe(0);
+      await expectRuns(gunicorn, "2", "2");
+    },
+  );
 
-  test("says when a boot is longer than gunicorn's own --timeout", async () => {
+  test.runIf(isFull)("says when a boot is longer than gunicorn's own --timeout", async () => {
     await using gunicorn = await startRolled({ workers: 2, words: ["--timeout", "2"] });
     const bad = await gunicorn.roll(...(await gunicorn.switchTo("2", "hang"))).ended;
     expect(bad.code, bad.text).toBe(1);
@@ -112,20 +120,23 @@ describe.concurrent("a roll", () => {
     await expectRuns(gunicorn, "2", "2");
   });
 
-  test("keeps the hooks of the configuration file that is there, and one that raises is BROKEN", async () => {
-    const conf = join(import.meta.dirname, "app/gunicorn.conf.py");
-    await using gunicorn = await startRolled({ workers: 2, env: { GUNICORN_ROTA_CONF: conf } });
-    expect(await gunicorn.log()).toContain("the site's own hook ran");
-    const back = await gunicorn.switchTo("2");
-    await writeFile(join(gunicorn.release("2"), "HOOK-RAISES"), "");
-    const bad = await gunicorn.roll(...back).ended;
-    expect(bad.code, bad.text).toBe(1);
-    expect(bad.text).toContain("the site's own hook fell over");
-    expect(runs(gunicorn.pid)).toBe(true);
-    await expectRuns(gunicorn, "1", "1");
-  });
+  test.runIf(isFull)(
+    "keeps the hooks of the configuration file that is there, and one that raises is BROKEN",
+    async () => {
+      const conf = join(import.meta.dirname, "app/gunicorn.conf.py");
+      await using gunicorn = await startRolled({ workers: 2, env: { GUNICORN_ROTA_CONF: conf } });
+      expect(await gunicorn.log()).toContain("the site's own hook ran");
+      const back = await gunicorn.switchTo("2");
+      await writeFile(join(gunicorn.release("2"), "HOOK-RAISES"), "");
+      const bad = await gunicorn.roll(...back).ended;
+      expect(bad.code, bad.text).toBe(1);
+      expect(bad.text).toContain("the site's own hook fell over");
+      expect(runs(gunicorn.pid)).toBe(true);
+      await expectRuns(gunicorn, "1", "1");
+    },
+  );
 
-  test("waits for workers that max_requests ends meanwhile", async () => {
+  test.runIf(isFull)("waits for workers that max_requests ends meanwhile", async () => {
     await using gunicorn = await startRolled({
       workers: 2,
       bootSeconds: 0.5,
@@ -140,25 +151,28 @@ describe.concurrent("a roll", () => {
     await expectRuns(gunicorn, "2", "2");
   });
 
-  test("by the classic notice hears `200 OK` on a UDP port from hooks that are there, and says what it is worth", async () => {
-    const conf = join(import.meta.dirname, "app/classic.conf.py");
-    const port = await freeUdpPort();
-    await using gunicorn = await startRolled({
-      workers: 2,
-      words: ["--config", conf],
-      env: { NOTICE_PORT: `${port}` },
-    });
-    const words = ["--notice", "udp", "--udp-port", `${port}`];
-    const before = gunicorn.workers();
-    await gunicorn.switchTo("2");
-    const good = await gunicorn.roll(...words).ended;
-    expect(good.code, good.text).toBe(0);
-    expect(good.text).toContain("can be sent by anybody");
-    expect(gunicorn.workers().filter((pid) => before.includes(pid))).toEqual([]);
-    const bad = await gunicorn.roll(...words, ...(await gunicorn.switchTo("3", "status-500"))).ended;
-    expect(bad.code, bad.text).toBe(1);
-    expect(bad.text).toContain("500");
-  });
+  test.runIf(isFull)(
+    "by the classic notice hears `200 OK` on a UDP port from hooks that are there, and says what it is worth",
+    async () => {
+      const conf = join(import.meta.dirname, "app/classic.conf.py");
+      const port = await freeUdpPort();
+      await using gunicorn = await startRolled({
+        workers: 2,
+        words: ["--config", conf],
+        env: { NOTICE_PORT: `${port}` },
+      });
+      const words = ["--notice", "udp", "--udp-port", `${port}`];
+      const before = gunicorn.workers();
+      await gunicorn.switchTo("2");
+      const good = await gunicorn.roll(...words).ended;
+      expect(good.code, good.text).toBe(0);
+      expect(good.text).toContain("can be sent by anybody");
+      expect(gunicorn.workers().filter((pid) => before.includes(pid))).toEqual([]);
+      const bad = await gunicorn.roll(...words, ...(await gunicorn.switchTo("3", "status-500"))).ended;
+      expect(bad.code, bad.text).toBe(1);
+      expect(bad.text).toContain("500");
+    },
+  );
 });
 
 test("an ill app starts nonetheless, and workers whose release is ill wait aside while others serve", async () => {
