@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import PQueue from "p-queue";
 import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
-import { type Redact, redactor } from "../base/redact.ts";
+import type { Redact } from "../base/redact.ts";
 import { reportLines } from "../board/report.ts";
 import { count, fit } from "../board/width.ts";
 import type { RunEnd } from "../events/events.ts";
@@ -38,7 +38,7 @@ import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
 import { untilNotPaused } from "./paused.ts";
 import { type View, openView } from "./views.ts";
-import { reasonOf, secretsOf } from "./variables.ts";
+import { reasonOf, redactorOf } from "./variables.ts";
 import { commandLine, inventoryWords } from "./words.ts";
 
 /** What a run came to. */
@@ -63,7 +63,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   const { command, site, args } = work;
   const { lease, stop } = means;
   const { journal } = lease;
-  const redact = redactor(secretsOf(site.nodes, io.env));
+  const redact = redactorOf(site.fleet, io.env);
   const start = {
     command,
     fleet: site.fleet.name,
@@ -193,7 +193,7 @@ const worldOf = (
   command,
   hooks:
     command === "deploy" || command === "rollback"
-      ? { ...site.fleet.hooks, set, redact: redactor(secretsOf(site.nodes, io.env)) }
+      ? { ...site.fleet.hooks, set, redact: redactorOf(site.fleet, io.env) }
       : undefined,
   here: thisMachineIn(resolve(io.cwd, dirname(site.fleet.file)), io.env),
   run: start.run,

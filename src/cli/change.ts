@@ -71,7 +71,7 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   const { args } = work;
   await using site = work.site;
   refuseUnseen(site.fleet, args, io);
-  refuseSecrets(work.set, site.nodes, io.env);
+  refuseSecrets(work.set, site.fleet, io.env);
   using stop = stopOnSignals(readDuration("--grace", args.grace));
   await using journal = await openJournal(io.env);
   await using hosts = hostsFor(io, connectLimits(site));

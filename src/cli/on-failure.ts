@@ -11,7 +11,7 @@ import type { Io } from "./io.ts";
 import { prepare, showPlan } from "./prepare.ts";
 import { errorLines } from "./show-error.ts";
 import type { Site } from "./site.ts";
-import { whatToUndo } from "./undo.ts";
+import { mayBeRepeated, whatToUndo } from "./undo.ts";
 import { workToUndo } from "./undo-work.ts";
 import { isUpgradeUnknown } from "../rotation/unfinished.ts";
 import { commandLine } from "./words.ts";
@@ -91,11 +91,10 @@ function notRolledBack(
 async function leftAsTheyAre(run: WholeRun, fleet: Fleet, hosts: Hosts, io: Io): Promise<string[]> {
   const left: string[] = [];
   for (const pool of fleet.pools) {
-    const { upgrade } = pool;
     for (const node of pool.nodes.filter(({ name }) =>
       run.steps.some((step) => step.node === name && step.step !== "prepare"),
     )) {
-      const unknown = isUpgradeUnknown(run, node.name) && upgrade?.repeat !== "yes";
+      const unknown = isUpgradeUnknown(run, node.name) && !mayBeRepeated(pool);
       const gone = await hosts.open(node).then(() => undefined, messageOf);
       if (!unknown && gone === undefined) continue;
       left.push(node.name);

@@ -29,6 +29,7 @@ export async function releasesOf(
 ): Promise<Releases> {
   const files = new Map<string, Promise<LocalFile>>();
   const known = new Map<string, NodeRelease>();
+  const owners = new Map<string, Node>();
   for (const pool of fleet.pools) {
     const { release } = pool;
     if (!release) continue;
@@ -36,12 +37,22 @@ export async function releasesOf(
       const values = variablesIfKnown(node, set, fleet.name, io.env);
       const { path, to } = values ? filled(pool, node, values) : { path: undefined, to: "" };
       if (!values || path === undefined) continue;
+      mustBeItsOwn(node, to, owners);
       const file = await (files.get(path) ?? remembered(files, path, readReleaseFile(path)));
       const name = releaseName(values.variables["RELEASE"], file);
       known.set(node.name, { file, name, link: linkTo(name), to, keep: release.keep });
     }
   }
   return known;
+}
+
+/** A link that two nodes share would be switched under the one that serves. */
+function mustBeItsOwn(node: Node, to: string, owners: Map<string, Node>): void {
+  const { host, ssh } = node;
+  const place = JSON.stringify([host, ssh.port, to]);
+  const owner = owners.get(place);
+  owners.set(place, node);
+  if (owner) throw unfit(node, `is ${to}, as of ${owner.name} on the same host: write {node} into it`);
 }
 
 /** What is missing, a deploy tells later; a plan can do without. */

@@ -6,7 +6,7 @@ import { type ChangeArgs, change } from "./change.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
-import { openSite } from "./site.ts";
+import { fleetOf, openSite } from "./site.ts";
 import { type Undone, saySet, undoingFleet, whatToUndo } from "./undo.ts";
 import { releasesBefore } from "./undo-releases.ts";
 import { workToUndo } from "./undo-work.ts";
@@ -32,8 +32,29 @@ export async function rollback(args: RollbackArgs, io: Io): Promise<ExitCode> {
   }
   const { run, nodes } = undone;
   if (!args.resume) io.err(`run ${run.run} (${run.command} ${saySet(run.set)}, by ${run.by}) is undone:`);
-  return change(workToUndo(undone, { ...args, nodes }, io), io);
+  const work = workToUndo(undone, { ...args, nodes }, io);
+  if (args.resume) return change(work, io);
+  const options = async (known: Known) => {
+    await mustStillBeSo(undone, args, known, io);
+    return work.options(known);
+  };
+  return change({ ...work, options }, io);
 }
+
+/** Between the decision and the lease, the run itself or another may have gone on. @throws RotaError REFUSED */
+async function mustStillBeSo({ run, ...then }: Undone, args: RollbackArgs, known: Known, io: Io) {
+  const fleet = fleetOf(args.inventory, io);
+  const now = await whatToUndo((await known.run(run.run)) ?? run, fleet, known, { ...args, retry: true }, io);
+  if (decisionOf(now) === decisionOf(then)) return;
+  throw new RotaError("REFUSED", {
+    problem: `run ${run.run} or another went on meanwhile: other nodes would be put back now`,
+    left: untouched,
+    next: "the same again, which goes by what is so now",
+  });
+}
+
+const decisionOf = ({ nodes, sets, releases, onlyBack }: Omit<Undone, "run">): string =>
+  JSON.stringify([nodes, sets, [...releases], onlyBack]);
 
 /** What is to be done, or why there is nothing. */
 async function decided(args: RollbackArgs, io: Io): Promise<Undone | { run: WholeRun; said: string }> {

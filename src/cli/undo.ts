@@ -208,6 +208,10 @@ function lackOf({ node, pool, undo, changes }: Sorted, run: WholeRun, env: Io["e
   }
 }
 
+/** The switch of a link waits for one that may still be running, and sees what came of it. */
+export const mayBeRepeated = ({ upgrade, release }: Pool): boolean =>
+  upgrade ? upgrade.repeat === "yes" : release !== undefined;
+
 /** What may still be running would undo the undoing. @throws RotaError REFUSED unless somebody says that it has ended */
 async function settleUnknown(
   run: WholeRun,
@@ -217,6 +221,7 @@ async function settleUnknown(
   wishes: Wishes,
   io: Io,
 ): Promise<void> {
+  if (wishes.retry) return;
   const open: Node[] = [];
   for (const pool of whole.pools) {
     for (const node of pool.nodes) {
@@ -225,12 +230,12 @@ async function settleUnknown(
       const by = last && (last.run === run.run ? run : await known.run(last.run));
       if (!last || !by || one?.undo.kind !== "back to" || !isUpgradeUnknown(by, node.name)) continue;
       const its = by.command === "rollback" ? undoingPool(pool) : pool;
-      if (its.upgrade?.repeat === "yes") continue;
+      if (mayBeRepeated(its)) continue;
       const asked = { run: by, fleet: whole, setOf: () => last.set };
       if ((await askedDone([node], its, asked, io)).length === 0) open.push(node);
     }
   }
-  if (open.length === 0 || wishes.retry) return;
+  if (open.length === 0) return;
   const names = open.map(({ name }) => name);
   const problem = `nobody knows whether the upgrade of ${names.join(", ")} has ended: what still runs there could undo the rollback`;
   if (!wishes.yes && (await isYes(`${problem}; go on all the same? [y/N] `, io))) return;

@@ -1,7 +1,7 @@
 import { unescape } from "node:querystring";
 import { RotaError } from "../base/errors.ts";
 import { printable } from "../base/quote.ts";
-import { redactor, shortestSecret } from "../base/redact.ts";
+import { type Redact, redactor, shortestSecret } from "../base/redact.ts";
 import { fit } from "../board/width.ts";
 import type { Fleet, Node, Pool, Restart, Variable } from "../inventory/fleet.ts";
 import { ownPlaceholders, placeholdersIn } from "../inventory/placeholders.ts";
@@ -77,7 +77,15 @@ export const secretsOf = (nodes: Node[], env: Io["env"]): string[] => [
   ),
 ];
 
-/** A hook has rota's whole environment. */
+/** For all that a run shows and stores: a hook here has rota's whole environment, also what other nodes are given. */
+export const redactorOf = ({ pools }: Pick<Fleet, "pools">, env: Io["env"]): Redact =>
+  redactor(
+    secretsOf(
+      pools.flatMap(({ nodes }) => nodes),
+      env,
+    ),
+  );
+
 const passwordIn = (journal: string | undefined): string | undefined =>
   journal !== undefined && URL.canParse(journal)
     ? unescape(new URL(journal).password) || undefined
@@ -88,16 +96,13 @@ const longestReason = 500;
 /** What was given with --reason, as it may be shown and stored: one line, of at most 500 characters. */
 export function reasonOf(given: string | undefined, { pools }: Fleet, env: Io["env"]): string | undefined {
   if (given === undefined) return undefined;
-  const secrets = secretsOf(
-    pools.flatMap((pool) => pool.nodes),
-    env,
-  );
-  const line = printable(redactor(secrets)(given).replaceAll(/\s+/g, " ").trim());
+  const line = printable(redactorOf({ pools }, env)(given).replaceAll(/\s+/g, " ").trim());
   return fit(line, longestReason) || undefined;
 }
 
 /** @throws RotaError USAGE for a value of --set that holds a secret: stored, it would be lost for a resume */
-export function refuseSecrets(set: Record<string, string>, nodes: Node[], env: Io["env"]): void {
+export function refuseSecrets(set: Record<string, string>, { pools }: Fleet, env: Io["env"]): void {
+  const nodes = pools.flatMap((pool) => pool.nodes);
   const secrets = secretsOf(nodes, env);
   const [key] =
     Object.entries(set).find(([, value]) => secrets.some((secret) => value.includes(secret))) ?? [];

@@ -27,22 +27,26 @@ export async function prune(db: Kysely<Tables>, before: Date): Promise<number> {
   });
 }
 
-/** Good runs of a node that stay: what it runs, and what it ran before. */
+/** Good runs of a node that stay: what it runs, and what it ran before; with those that came back since and were not well. */
 const kept = 2;
 
 async function lastGoodDeploys(db: Kysely<Tables>): Promise<string[]> {
   const trips = await db
     .selectFrom("trips")
     .innerJoin("runs", "runs.id", "trips.run")
-    .select(["runs.fleet", "trips.node", "trips.run"])
+    .select(["runs.fleet", "trips.node", "trips.run", "trips.why"])
     .where("runs.command", "in", ["deploy", "rollback"])
     .where("trips.outcome", "in", ["back", "kept out"])
     .orderBy("trips.ended", "desc")
     .execute();
   const byNode = new Map<string, string[]>();
-  for (const { fleet, node, run } of trips) {
+  const good = new Map<string, number>();
+  for (const { fleet, node, run, why } of trips) {
     const key = `${fleet} ${node}`;
-    byNode.set(key, [...(byNode.get(key) ?? []), run].slice(0, kept));
+    const seen = good.get(key) ?? 0;
+    if (seen === kept) continue;
+    byNode.set(key, [...(byNode.get(key) ?? []), run]);
+    if (why === null) good.set(key, seen + 1);
   }
   return [...byNode.values()].flat();
 }

@@ -21,16 +21,20 @@ export function sshHosts(options: SshHostsOptions): Hosts & AsyncDisposable {
     if (sudo === "password") return { rootBy: (await options.sudoPassword?.(node)) ?? "" };
     return sudo ? "root" : "itself";
   };
+  /** A new connection too, as after a cut: a script must never follow a password that is not taken. */
+  const seenToWork = async (node: Node): Promise<Connection> => {
+    const connection = await connections.to(node);
+    if (!node.ssh.sudo || proven.has(connection)) return connection;
+    await seeThatSudoWorks(node, connection.client, await asOn(node), options.connectWithin(node));
+    proven.add(connection);
+    return connection;
+  };
   return {
     async open(node) {
-      const connection = await connections.to(node);
-      if (!node.ssh.sudo || proven.has(connection)) return;
-      const as = await asOn(node);
-      await seeThatSudoWorks(node, connection.client, as, options.connectWithin(node));
-      proven.add(connection);
+      await seenToWork(node);
     },
     async run(node, script, command) {
-      return exec(async () => (await connections.to(node)).client, script, command, await asOn(node));
+      return exec(async () => (await seenToWork(node)).client, script, command, await asOn(node));
     },
     async upload(node, file, how) {
       return await upload(await connections.to(node), file, how);

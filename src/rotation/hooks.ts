@@ -29,7 +29,7 @@ export async function runHook(
   if (!hook || !world.hooks) return;
   const { emit, clock, journal } = world;
   const at = about.trip ? { node: nameOf(about.trip) } : {};
-  const redact = about.trip?.redact ?? world.hooks.redact;
+  const { redact } = world.hooks;
   const printed: string[] = [];
   emit({ type: "hook started", hook: name, ...at });
   const started = clock.now();

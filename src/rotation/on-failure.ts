@@ -8,6 +8,7 @@ const byTheRelease: ErrorCode[] = [
   "COMMAND_FAILED",
   "COMMAND_UNKNOWN",
   "RESTART_UNPROVEN",
+  "RELEASE_OLD",
   "NODE_DOWN",
   "WAIT_LIMIT",
   "SOAK_WORSE",

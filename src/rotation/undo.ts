@@ -29,9 +29,13 @@ export function undoOf(run: WholeRun, node: string, changes: Change[], isOut: bo
   const last = lastStanding(run, own);
   if (last && last.run !== run.run)
     return last.undoes === run.run ? { kind: "undone", by: last.run } : { kind: "changed since", by: last };
-  const before = own.find((one) => one.good && one.run !== run.run && endedBefore(one, change));
+  const before = lastGoodBefore(change, own);
   return before ? { kind: "back to", before } : { kind: "unknown" };
 }
+
+/** @param own changes of the same node, the newest first */
+export const lastGoodBefore = (change: Change, own: Change[]): Change | undefined =>
+  own.find((one) => one.good && one.run !== change.run && endedBefore(one, change));
 
 const endedBefore = ({ ended }: Change, { began }: Change): boolean => ended !== undefined && ended <= began;
 

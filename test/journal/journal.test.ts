@@ -273,6 +273,22 @@ describe.each([
       expect(await journal.switches("another", "web1")).toEqual([]);
     }));
 
+  test("a run that came back and was not well is not counted as one to go back to", () =>
+    fresh(async (env) => {
+      await using journal = await opened(env);
+      const { writes } = journal;
+      const ran = async (why?: string): Promise<string> => {
+        const run = await writes.begin(start);
+        await writes.nodeEnded(run, "web1", "back", why);
+        await writes.end(run, "done");
+        return run;
+      };
+      const all = [await ran(), await ran(), await ran("it soaks worse"), await ran()];
+      expect(await journal.prune(new Date(Date.now() + 1_000))).toBe(1);
+      const left = (await journal.runs("shop", 10)).map((one) => one.run);
+      expect(new Set(left)).toEqual(new Set(all.slice(1)));
+    }));
+
   test("an entry that somebody spoilt by hand is told, not guessed", () =>
     fresh(async (env) => {
       await using journal = await opened(env);

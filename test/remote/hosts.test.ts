@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -252,4 +252,38 @@ test("a command that may not start any more is not sent, and the channel is clos
   });
   await expect(running).rejects.toBe(lost);
   expect(host.commands).toEqual([]);
+});
+
+test("on a new connection, no script follows a password that sudo takes no more", async () => {
+  await using host = await fakeHost();
+  await writeFile(
+    join(host.folder, "sudo"),
+    `#!/bin/sh
+IFS= read -r password
+[ "$password" = right ] && [ ! -e "$HOME/refuses" ] || { cat >"$HOME/more"; echo "Sorry, try again." >&2; exit 1; }
+shift 4
+exec "$@"
+`,
+  );
+  await chmod(join(host.folder, "sudo"), 0o755);
+  host.path = `${host.folder}:${process.env["PATH"]}`;
+  await using hosts = hostsFor({ sudoPassword: async () => "right" });
+  const node = host.node("web1");
+  const asRoot = { ...node, ssh: { ...node.ssh, sudo: "password" as const } };
+  const options = {
+    variables: { TOKEN: "tooth-fairy" },
+    within: 10_000,
+    signal: new AbortController().signal,
+    onOutput: () => undefined,
+  };
+  await hosts.open(asRoot);
+  expect(await hosts.run(asRoot, "true", options)).toEqual({ kind: "done" });
+  await host.write("refuses");
+  hosts.close(asRoot);
+  const refused = await hosts.run(asRoot, "true", options).catch((thrown: unknown) => thrown);
+  expect(refused).toMatchObject({
+    code: "HOST_LOGIN",
+    message: expect.stringContaining("Sorry, try again."),
+  });
+  expect(await readFile(join(host.folder, "more"), "utf8")).toBe("");
 });

@@ -84,6 +84,19 @@ test.concurrent("on the node too; what they print is shown and kept, and no secr
   expect(`${err}${(await site.rota("show", "last")).out}`).not.toContain("tooth-fairy");
 });
 
+test.concurrent("nor a secret of rota's own, or of a node that takes no part", async () => {
+  const other = { vars: { TOKEN: { env: "OTHER_TOKEN", secret: true } } };
+  const hook = { here: 'echo "sudo $ROTA_SUDO_PASSWORD; other $OTHER_TOKEN"' };
+  await using site = await hookedSite({ hooks: { before_node: hook }, nodes: { web2: other } });
+  site.env["ROTA_SUDO_PASSWORD"] = "open-sesame";
+  site.env["OTHER_TOKEN"] = "tooth-fairy";
+  const { code, err } = await deploy(site, "web1");
+  expect(code, err).toBe(0);
+  const shown = `${err}${(await site.rota("show", "last", "web1")).out}`;
+  expect(shown).toContain("sudo [secret]; other [secret]");
+  expect(shown).not.toMatch(/open-sesame|tooth-fairy/);
+});
+
 test.concurrent("before_deploy that fails: nothing is touched, and after_deploy is told", async () => {
   await using site = await hookedSite({}, { ...fleetHooks, before_deploy: { here: "echo frozen; exit 3" } });
   const { code, err } = await deploy(site);

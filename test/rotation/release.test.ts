@@ -35,7 +35,8 @@ async function releaseSite(pool: Overrides = {}, nodes = 2): Promise<ReleaseSite
     make: (name, files, bytes) =>
       makeRelease(join(dirname(site.inventory), `build-${name}.tar.gz`), files, bytes),
     deploy: (name, ...words) => site.rota("deploy", "--set", `RELEASE=${name}`, "--json", ...words),
-    has: async (node) => (await readdir(at(node, "releases"))).filter((name) => name !== ".lock").toSorted(),
+    has: async (node) =>
+      (await readdir(at(node, "releases"))).filter((name) => name !== ".lock" && name !== ".good").toSorted(),
     current: (node) => readlink(at(node, "current")),
     async [Symbol.asyncDispose]() {
       await site[Symbol.asyncDispose]();

@@ -239,11 +239,12 @@ function startTrip(
 function stillDone(
   done: ReadonlySet<StepName>,
   { standing }: TakesPart,
-  { rollout }: Pool,
+  { rollout, release, upgrade }: Pool,
   { hostNeeded }: Errand,
 ): ReadonlySet<StepName> {
-  if (standing === "serving" && hostNeeded && rollout.soak > 0) return done;
-  return new Set([...done].filter((name) => name !== "ready"));
+  const isWatched = standing === "serving" && hostNeeded && rollout.soak > 0;
+  const again = [isWatched ? "" : "ready", release && !upgrade ? "upgrade" : ""]; // a link may be moved by hand since
+  return new Set([...done].filter((name) => !again.includes(name)));
 }
 
 /** Its page is told by a command over SSH. */

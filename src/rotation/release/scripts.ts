@@ -77,7 +77,8 @@ fi
 `;
 
 /**
- * The newest stay. One that goes is renamed first, so that no half of it is ever taken for a release; what lies in it
+ * Run where the node is well. The newest stay, and what was well before: \`.good\` leads to that, for \`previous\` may be one
+ * that failed, and a rollback goes past it. One that goes is renamed first, so that no half of it is ever taken for a release; what lies in it
  * from another file system (a bind mount) stays, where rm knows how.
  */
 export const prune = `${begin}
@@ -95,11 +96,12 @@ ls -1t | { grep -E '${namePattern}' || :; } | while IFS= read -r name; do
   [ -d "$name" ] && [ ! -L "$name" ] || continue
   kept=$((kept + 1))
   if [ "$kept" -le "$ROTA_KEEP" ]; then continue; fi
-  if [ "$name" -ef "$ROTA_TO/current" ] || [ "$name" -ef "$ROTA_TO/previous" ]; then continue; fi
+  if [ "$name" -ef "$ROTA_TO/current" ] || [ "$name" -ef "$ROTA_TO/previous" ] || [ "$name" -ef .good ]; then continue; fi
   mv -T -- "$name" ".old-$name"
   rm -rf $one -- ".old-$name"
   say removed "$name"
 done
+ln -sfn -- "$ROTA_NAME" .good
 `;
 
 /** In which release a process lies, where that can be seen; of one that was removed, too. */
