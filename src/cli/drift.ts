@@ -5,7 +5,8 @@ import type { Fleet, Pool } from "../inventory/fleet.ts";
 import { nearest } from "../inventory/near.ts";
 import { placeholdersIn } from "../inventory/placeholders.ts";
 import { driftOf } from "../rotation/plan/drift.ts";
-import { type Plan, entriesOfNode } from "../rotation/plan/plan.ts";
+import { entriesOfNode } from "../rotation/plan/entries.ts";
+import { type Plan } from "../rotation/plan/plan.ts";
 import type { Survey } from "../rotation/ports.ts";
 import type { Site } from "./site.ts";
 

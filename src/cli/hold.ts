@@ -2,7 +2,7 @@ import { type Fleet, balancersOf } from "../inventory/fleet.ts";
 import type { Lease } from "../journal/keep.ts";
 import { asFound } from "../rotation/leave.ts";
 import { samePlace } from "../rotation/place.ts";
-import { entriesOfNode } from "../rotation/plan/plan.ts";
+import { entriesOfNode } from "../rotation/plan/entries.ts";
 import type { Entry, Survey } from "../rotation/ports.ts";
 import type { Absence } from "../rotation/records.ts";
 import { goneAt, unreadErrors } from "../rotation/plan/tolerance.ts";

@@ -5,7 +5,7 @@ import { type FleetStatus, statusLines } from "../board/status.ts";
 import type { Fleet, Node } from "../inventory/fleet.ts";
 import { readJournal } from "../journal/open.ts";
 import { isGone } from "../journal/process.ts";
-import { entriesOfNode } from "../rotation/plan/plan.ts";
+import { entriesOfNode } from "../rotation/plan/entries.ts";
 import type { Survey } from "../rotation/ports.ts";
 import type { Absence, Known } from "../rotation/records.ts";
 import { sayStandings } from "../rotation/unfinished.ts";

@@ -6,7 +6,11 @@ import type { RestartProof } from "../rotation/restart-way.ts";
 export const fieldProof = (field: string, wanted: string | undefined): RestartProof => ({
   what: wanted === undefined ? `another ${field} on its page` : `"${field}": "${wanted}" on its page`,
   look: { field },
-  unfit: () => undefined,
+  // Whatever it said afterwards would be something else.
+  unfit: (now, serves) =>
+    now === undefined && wanted === undefined && serves
+      ? `its page gives no ${field} now, so that another one would show nothing; write is: "…" in restart.proof, or another proof`
+      : undefined,
   judge(before, now) {
     if (now === undefined) return notYet(`the page gives no ${field}`);
     if (wanted !== undefined) return now === wanted ? yes(undefined) : notYet(`${field} is ${shown(now)}`);

@@ -23,7 +23,7 @@ printf '%s ' $said`;
 
 /** A user outside the groups adm and systemd-journal sees nothing of another's units. */
 const evidence = `echo "the last lines of $ROTA_UNIT in the journal of systemd:"
-journalctl --quiet --no-pager --output=short-iso --lines=20 --unit="$ROTA_UNIT"`;
+journalctl --quiet --no-pager --output=short-iso --lines=50 --unit="$ROTA_UNIT"`;
 
 interface Unit {
   LoadState: string;

@@ -26,8 +26,12 @@ export interface RestartProof {
   look: Script | { field: string };
   /** The process in a look, where it tells one. */
   pid?: (now: string) => string | undefined;
-  /** Why what runs now can't be restarted in this way, if so: asked while the node still serves. */
-  unfit: (now: string | undefined) => string | undefined;
+  /**
+   * Why what runs now can't be restarted in this way, if so: asked before the node is touched.
+   *
+   * @param serves the app is well, as far as the balancers know
+   */
+  unfit: (now: string | undefined, serves: boolean) => string | undefined;
   /** @throws RotaError RESTART_UNPROVEN where it will not become true any more */
   judge: (before: string | undefined, now: string | undefined) => Seen<undefined>;
 }

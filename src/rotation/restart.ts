@@ -15,7 +15,7 @@ export async function lookBefore(trip: Trip, world: World): Promise<void> {
   const { proof } = restartOf(trip, world);
   if (proof === undefined) return;
   trip.ranBefore = await lookAtProof(trip, world);
-  const why = proof.unfit(trip.ranBefore);
+  const why = proof.unfit(trip.ranBefore, trip.standing === "serving");
   if (why !== undefined)
     throw new RotaError("REFUSED", { problem: `${nameOf(trip)} can't be restarted: ${why}` });
 }
@@ -126,4 +126,4 @@ async function gather(
   trip.lastLines = [...trip.lastLines, ...lines];
 }
 
-const mostEvidence = 30;
+const mostEvidence = 60;

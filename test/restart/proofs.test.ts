@@ -50,10 +50,10 @@ describe("a systemd unit", () => {
   });
 
   test("that is missing or masked can't be restarted", () => {
-    expect(proof.unfit(unit())).toBeUndefined();
-    expect(proof.unfit(unit({ LoadState: "not-found" }))).toBe("there is no unit my_app");
-    expect(proof.unfit(unit({ LoadState: "masked" }))).toContain("systemctl unmask my_app");
-    expect(proof.unfit(undefined)).toContain("nothing");
+    expect(proof.unfit(unit(), true)).toBeUndefined();
+    expect(proof.unfit(unit({ LoadState: "not-found" }), true)).toBe("there is no unit my_app");
+    expect(proof.unfit(unit({ LoadState: "masked" }), true)).toContain("systemctl unmask my_app");
+    expect(proof.unfit(undefined, true)).toContain("nothing");
   });
 });
 
@@ -65,7 +65,10 @@ describe("a field of the page", () => {
   });
 
   test("must be another than before", () => {
-    const { judge } = proofOf(command("pid"));
+    const { judge, unfit } = proofOf(command("pid"));
+    expect(unfit("1", true)).toBeUndefined();
+    expect(unfit(undefined, true)).toContain("its page gives no pid now");
+    expect(unfit(undefined, false)).toBeUndefined(); // it is down
     expect(judge("1", "2").done).toBe(true);
     expect(judge(undefined, "2").done).toBe(true);
     expect(judge("1", "1")).toEqual({ done: false, saw: 'pid is still "1"' });
@@ -89,14 +92,14 @@ test("a gunicorn that nobody runs, or that is a unit's main process, can't be to
     notice: "state",
   } as const;
   const { unfit, judge } = proofOf({ ...restart, how: "restart" });
-  expect(unfit("12 345 ")).toBeUndefined();
-  expect(unfit(undefined)).toContain("no process runs by the pid file /run/a.pid");
-  expect(unfit("12 345 my_app.service")).toContain("restart: { via: systemd, unit: my_app.service }");
+  expect(unfit("12 345 ", true)).toBeUndefined();
+  expect(unfit(undefined, true)).toContain("no process runs by the pid file /run/a.pid");
+  expect(unfit("12 345 my_app.service", true)).toContain("restart: { via: systemd, unit: my_app.service }");
   expect(judge("12 345 ", "12 345 ").done).toBe(false);
   expect(judge("12 345 ", "12 346 ").done).toBe(true);
 
   const workers = proofOf({ ...restart, how: "workers" });
-  expect(workers.unfit("12 345 my_app.service")).toBeUndefined();
+  expect(workers.unfit("12 345 my_app.service", true)).toBeUndefined();
   expect(workers.judge("12 345 ", "12 345 ").done).toBe(true);
   expect(workers.judge("12 345 ", "12 346 ")).toMatchObject({ done: false });
 });

@@ -5,11 +5,12 @@ import { redactor } from "../../base/redact.ts";
 import type { Fleet, Node, Pool, Share } from "../../inventory/fleet.ts";
 import { type Batches, backendsByName, inBatches } from "./batches.ts";
 import type { Drift } from "./drift.ts";
+import { entriesOfNode, neighboursIn, placeOf } from "./entries.ts";
 import { followersOf } from "./followers.ts";
 import { asFound } from "../leave.ts";
 import type { Part, TakesPart } from "./participation.ts";
 import { sayPlace } from "../place.ts";
-import type { Entry, Place, Survey } from "../ports.ts";
+import type { Entry, Survey } from "../ports.ts";
 import type { Absence } from "../records.ts";
 import { type NodeRelease, folderOf } from "../release/release.ts";
 import type { Neighbour } from "../soak/soak.ts";
@@ -142,53 +143,6 @@ const withOptions = (pool: Pool, { batch, minServing, maxFailures }: PlanOptions
   },
 });
 
-/** Where a node stands on the balancers of its pool, and where it should and doesn't. */
-export function entriesOfNode(
-  fleet: Fleet,
-  pool: Pool,
-  node: Node,
-  survey: Survey,
-): { entries: Entry[]; lacks: string[] } {
-  const entries = survey.entries.filter(
-    (entry) =>
-      entry.server === node.server &&
-      pool.balancers.includes(entry.balancer) &&
-      (pool.backends === undefined || pool.backends.includes(entry.backend)),
-  );
-  const has = (balancer: string, backend?: string): boolean =>
-    entries.some(
-      (entry) => entry.balancer === balancer && (backend === undefined || entry.backend === backend),
-    );
-  const lacks = fleet.balancers
-    .filter(
-      ({ name }) => pool.balancers.includes(name) && !survey.unread.some(({ balancer }) => balancer === name),
-    )
-    .flatMap(({ name }) => {
-      const backends = pool.backends?.filter((backend) => !has(name, backend)) ?? [];
-      if (pool.backends)
-        return backends.map(
-          (backend) => `${name}: backend ${backend} has no server ${node.server} (node ${node.name})`,
-        );
-      return has(name) ? [] : [`${name}: no backend has a server ${node.server} (node ${node.name})`];
-    });
-  return { entries, lacks };
-}
-
-function neighboursIn(
-  fleet: Fleet,
-  pool: Pool,
-  survey: Survey,
-  { doneBefore, done }: PlanOptions,
-): Neighbour[] {
-  if (pool.rollout.soak === 0) return [];
-  const others = pool.nodes.filter((node) => !doneBefore?.(node) && !done?.(node).has("ready"));
-  return others.flatMap((node) => {
-    const { entries } = entriesOfNode(fleet, pool, node, survey);
-    const serves = entries.every(({ outBecause }) => outBecause === undefined);
-    return serves ? [{ name: node.name, places: entries.filter(({ backup }) => !backup).map(placeOf) }] : [];
-  });
-}
-
 interface Start {
   pool: Pool;
   node: Node;
@@ -256,5 +210,3 @@ const noChecks = (entries: Entry[]): RotaError =>
     problem: `${entries.map(sayPlace).join(", ")}: HAProxy runs no check there, so no status page can take it out`,
     next: "add check to its server line, or take that backend out of the pool's backends",
   });
-
-const placeOf = ({ balancer, backend, server }: Place): Place => ({ balancer, backend, server });
