@@ -64,6 +64,9 @@ async function writeEtc(etc: string, home: string, sudo: SystemdOptions["sudo"])
   await chmod(join(etc, "shadow"), 0o640);
 }
 
+/** Namespaces and cgroups are root's to make. */
+export const needsRoot = userInfo().uid !== 0;
+
 const root = existsSync("/sys/fs/cgroup/cgroup.procs") ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified";
 
 /** "rota-lab-XXXXXX-web1" for /tmp/lab-XXXXXX/web1. */
