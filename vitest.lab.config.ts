@@ -9,7 +9,7 @@ const common = {
 /** What is measured, or races for a millisecond, has the machine for itself. */
 const alone = ["cost", "race", "startup"].map((name) => `test/lab/${name}.test.ts`);
 
-/** The tests on real programs. They take minutes, most of them in waiting: three at a time are enough for two cores. */
+/** The tests on real programs. They take minutes, most of them in waiting: two at a time are enough for two cores: three take as long, and starve one another. */
 export default defineConfig({
   test: {
     projects: [
@@ -20,7 +20,7 @@ export default defineConfig({
           name: "lab",
           include: ["test/lab/**/*.test.ts"],
           exclude: alone,
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

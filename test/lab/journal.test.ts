@@ -32,8 +32,10 @@ const program = join(import.meta.dirname, "../../scripts/rota");
 const restart = { run: '[ "$ROTA_NODE" = web2 ] || sleep 0.5; cd "$NODE_HOME" && ./appctl restart' };
 const upgrade = 'cd "$NODE_HOME" && ./switch-release "$RELEASE" && echo "$RELEASE" >> upgrades';
 
+const isFull = process.env["CHAOS"] === "full";
+
 test.each([
-  ["settle", "2", /left: {2}web1 is as it was found; web2 was not touched/],
+  ...(isFull ? [["settle", "2", /left: {2}web1 is as it was found; web2 was not touched/] as const] : []),
   ["restart", "3", /left: {2}web1 is out of rotation; web2 was not touched/],
 ] as const)(
   "a database that dies during %s: rota stops, says so, and the run goes on when it is back",

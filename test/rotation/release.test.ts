@@ -158,7 +158,11 @@ async function expectWhole({ site, has, current, at }: ReleaseSite): Promise<voi
   }
 }
 
-test.concurrent.each(steps)(
+/** Those in which half of something could be left; all with CHAOS=full. */
+const cutSteps =
+  process.env["CHAOS"] === "full" ? steps : steps.filter(([when]) => /unpacked|switched/.test(when));
+
+test.concurrent.each(cutSteps)(
   "a connection that is cut %s is made again, or the run is resumed",
   async (_, script) => {
     await using parts = await releaseSite({ prepare: "echo preparing" }, 1);
