@@ -144,7 +144,10 @@ const moments: Moment[] = [
   { type: "node ended", node: "web1" },
 ];
 
-test.concurrent.each(moments.map((moment): [string, Moment] => [Object.values(moment).join(" "), moment]))(
+/** Every second one; all with CHAOS=full. */
+const bounded = process.env["CHAOS"] === "full" ? moments : moments.filter((_, i) => i % 2 === 0);
+
+test.concurrent.each(bounded.map((moment): [string, Moment] => [Object.values(moment).join(" "), moment]))(
   "a rollback that is killed at %s is resumed, and ends as an unbroken one",
   async (_name, moment) => {
     await using site = await siteOf({}, 2);
