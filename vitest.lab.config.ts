@@ -6,8 +6,8 @@ const common = {
   testTimeout: 120_000,
 };
 
-/** What is measured, or races for a millisecond, has the machine for itself. */
-const alone = ["cost", "race", "startup"].map((name) => `test/lab/${name}.test.ts`);
+/** What is measured, races for a millisecond, or has every kill share one count of lost requests, has the machine for itself. */
+const alone = ["cost", "race", "startup", "chaos"].map((name) => `test/lab/${name}.test.ts`);
 
 /** The tests on real programs. They take minutes, most of them in waiting: two at a time are enough for two cores: three take as long, and starve one another. */
 export default defineConfig({

@@ -1,4 +1,4 @@
-/** Three kills of the matrix; all of it with CHAOS=full, as scripts/chaos does. */
+/** Two kills of the matrix; all of it with CHAOS=full, as scripts/chaos does. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildProgram } from "../fakes/program.ts";
 import { type Chaos, kills, startChaos, titleOf } from "./chaos.ts";

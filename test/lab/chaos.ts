@@ -55,7 +55,6 @@ const bounded: Kill[] = [
     database: "postgres",
     from: "another",
   },
-  { moment: { type: "step ended", node: "web2", step: "upgrade" }, database: "sqlite", from: "another" },
 ];
 
 export const kills = isFull ? matrix : bounded;
@@ -80,7 +79,8 @@ export async function startChaos(): Promise<Chaos> {
     for (const part of parts) await part[Symbol.asyncDispose]();
   };
   try {
-    const lab = await startLab({ bootSeconds: 0.3, workers: 2, checkInterMs: 200, nodes: nodes.length });
+    // With fewer workers, or checks closer together, a busy machine has the only node that is left fail its checks.
+    const lab = await startLab({ bootSeconds: 0.3, checkInterMs: 500, nodes: nodes.length });
     parts.unshift(lab);
     const postgres = await startPostgres();
     parts.unshift(postgres);
