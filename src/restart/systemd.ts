@@ -18,7 +18,7 @@ export function bySystemd(unit: string): RestartWay {
   };
 }
 
-const look = `said=$(systemctl show -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p InvocationID -p NeedDaemonReload -- "$ROTA_UNIT")
+const look = `said=$(systemctl show -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p InvocationID -- "$ROTA_UNIT")
 printf '%s ' $said`;
 
 /** A user outside the groups adm and systemd-journal sees nothing of another's units. */
@@ -35,8 +35,6 @@ interface Unit {
   MainPID: string;
   /** Of this start of the unit; another one with each. */
   InvocationID: string;
-  /** "yes": the file was changed since systemd has read it. */
-  NeedDaemonReload: string;
 }
 
 function read(line: string | undefined): Partial<Unit> {

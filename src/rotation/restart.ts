@@ -4,7 +4,7 @@ import { poll, type Seen } from "../base/poll.ts";
 import type { StepName } from "../events/events.ts";
 import { fill } from "../inventory/placeholders.ts";
 import { runOnNode, valuesOf } from "./host.ts";
-import type { RestartWay, Script } from "./restart-way.ts";
+import type { RestartProof, RestartWay, Script } from "./restart-way.ts";
 import type { Way } from "./ways.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
 
@@ -14,7 +14,7 @@ const restartOf = (trip: Trip, { restarts }: World): RestartWay => restarts(trip
 export async function lookBefore(trip: Trip, world: World): Promise<void> {
   const { proof } = restartOf(trip, world);
   if (proof === undefined) return;
-  trip.ranBefore = await lookAtProof(trip, world);
+  trip.ranBefore = await lookAt(proof, trip, world);
   const why = proof.unfit(trip.ranBefore, trip.standing === "serving");
   if (why !== undefined)
     throw new RotaError("REFUSED", { problem: `${nameOf(trip)} can't be restarted: ${why}` });
@@ -28,14 +28,12 @@ export async function restart(trip: Trip, world: World, way: Way): Promise<void>
   await way.whileOutOfReach(trip, world, () =>
     withEvidence(trip, world, "restart", async () => {
       await runOnNode(trip, "restart", act, world);
-      if (proof) await untilProven(trip, world);
+      if (proof) await untilProven(proof, trip, world);
     }),
   );
 }
 
-async function untilProven(trip: Trip, world: World): Promise<void> {
-  const { proof } = restartOf(trip, world);
-  if (proof === undefined) return;
+async function untilProven(proof: RestartProof, trip: Trip, world: World): Promise<void> {
   const { clock, now, emit } = world;
   const node = nameOf(trip);
   await poll({
@@ -44,7 +42,8 @@ async function untilProven(trip: Trip, world: World): Promise<void> {
     within: trip.pool.check.within,
     clock,
     signal: now,
-    probe: async (): Promise<Seen<undefined>> => proof.judge(trip.ranBefore, await lookAtProof(trip, world)),
+    probe: async (): Promise<Seen<undefined>> =>
+      proof.judge(trip.ranBefore, await lookAt(proof, trip, world)),
     onSaw: (saw) => emit({ type: "waiting", node, step: "restart", saw }),
   }).catch((thrown: unknown) => {
     if (!(thrown instanceof RotaError && thrown.code === "WAIT_LIMIT")) throw thrown;
@@ -55,14 +54,13 @@ async function untilProven(trip: Trip, world: World): Promise<void> {
 /** The app's main process; undefined where its restart's proof does not tell it. */
 export async function pidThatRuns(trip: Trip, world: World): Promise<string | undefined> {
   const { proof } = restartOf(trip, world);
-  const now = proof?.pid && (await lookAtProof(trip, world));
-  return now === undefined ? undefined : proof?.pid?.(now);
+  if (!proof?.pid) return undefined;
+  const now = await lookAt(proof, trip, world);
+  return now === undefined ? undefined : proof.pid(now);
 }
 
 /** One line about what runs; undefined for nothing. */
-async function lookAtProof(trip: Trip, world: World): Promise<string | undefined> {
-  const { proof } = restartOf(trip, world);
-  if (proof === undefined) return undefined;
+async function lookAt(proof: RestartProof, trip: Trip, world: World): Promise<string | undefined> {
   const { hosts, health, now } = world;
   if ("field" in proof.look) {
     const url = fill(trip.pool.check.url, valuesOf(trip));

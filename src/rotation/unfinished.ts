@@ -5,7 +5,7 @@ import type { StepRecord, WholeRun } from "./records.ts";
 export interface Standings {
   /** Back, or left as they were wanted: nothing is to be done any more. */
   done: string[];
-  /** Out of rotation, because something failed; or back, and its soak went badly. */
+  /** Out of rotation, because something failed; or in it, and its soak or what was done on it went badly. */
   failed: string[];
   /** Begun, and cut off. */
   halfDone: string[];
@@ -18,14 +18,20 @@ export function standingsOf(run: WholeRun): Standings {
   const standings: Standings = { done: [], failed: [], halfDone: [], rest: [] };
   for (const node of nodes) {
     const trip = trips.find((one) => one.node === node);
-    if (trip?.outcome === "out" || (trip && lastStep(run, node)?.step === "soak" && trip.why !== undefined))
-      standings.failed.push(node);
+    if (trip && (trip.outcome === "out" || failedInRotation(run, trip))) standings.failed.push(node);
     else if (trip && !(trip.outcome === "as found" && trip.why !== undefined)) standings.done.push(node);
     else if (!trip && steps.some((step) => step.node === node && !isBefore(step.step)))
       standings.halfDone.push(node);
     else standings.rest.push(node);
   }
   return standings;
+}
+
+/** Its soak went badly; or it never left (drain.via: none), and what was done on it failed. */
+function failedInRotation(run: WholeRun, { node, outcome, why }: WholeRun["trips"][number]): boolean {
+  const step = lastStep(run, node)?.step;
+  if (why === undefined || step === undefined) return false;
+  return step === "soak" || (outcome === "back" && ["upgrade", "restart", "check"].includes(step));
 }
 
 /** Run while all serve: the node's trip has not begun. */

@@ -1,4 +1,6 @@
 /** drain.via: none: nodes that stay in rotation while they are worked on. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { fakeSite, type FakeSite, type Overrides } from "../fakes/site.ts";
 
@@ -60,6 +62,33 @@ test.concurrent("one that fails and can't be spared stays, and that is said", as
   expect(err).toContain("web1 is back in rotation");
   expect(site.stateOf("web1")).toBe("ready");
   expect(site.told("web1")).toEqual([]);
+});
+
+test.concurrent("one that failed and stayed is not done: a resume works on it again", async () => {
+  await using site = await siteOf({
+    upgrade:
+      '[ "$ROTA_NODE" = web2 ] || [ -e mended ] || { touch mended; exit 3; }; echo "$RELEASE" >> upgrades',
+    rollout: { min_serving: 2 },
+  });
+  expect((await site.rota(...deploy)).code).toBe(1);
+  const resumed = await site.rota("resume", "--retry");
+  expect(resumed.code, resumed.err).toBe(0);
+  expect(await readFile(join(site.host("web1").folder, "upgrades"), "utf8")).toBe("42\n");
+});
+
+test.concurrent("one whose balancer does not answer stays, and is not told as out", async () => {
+  await using site = await siteOf({ upgrade: "exit 3" });
+  site.atStep("web1", "upgrade", () => site.balancer("lb2").always("reset"));
+  const { code, err } = await site.rota(...deploy);
+  expect(code).toBe(1);
+  expect(err).toContain("web1 is back in rotation");
+  expect(site.balancer("lb1").stateOf("app", "web1")).toBe("ready");
+});
+
+test.concurrent("of two that fail at once only as many are taken out as can be spared", async () => {
+  await using site = await siteOf({ upgrade: "exit 3", rollout: { batch: 2, min_serving: 1 } });
+  expect((await site.rota(...deploy)).code).toBe(1);
+  expect([site.stateOf("web1"), site.stateOf("web2")].toSorted()).toEqual(["maint", "ready"]);
 });
 
 test.concurrent("no balancer need be in the inventory", async () => {
