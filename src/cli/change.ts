@@ -12,6 +12,7 @@ import { confirm } from "./confirm.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { type Wanted, takeLease } from "./lease.ts";
+import { tellOverdue } from "./overdue.ts";
 import { nothingToDo, prepare, rehearsed, showPlan } from "./prepare.ts";
 import { refuse, untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
@@ -74,6 +75,9 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   refuseSecrets(work.set, site.fleet, io.env);
   using stop = stopOnSignals(readDuration("--grace", args.grace));
   await using journal = await openJournal(io.env);
+  const byHand = work.command === "drain" || work.command === "ready";
+  const but = byHand ? site.nodes.map(({ name }) => name) : [];
+  await tellOverdue(journal, { fleet: site.fleet.name, inventory: args.inventory, but }, io);
   await using hosts = hostsFor(io, connectLimits(site));
   const yes = args.yes === true || io.keyboard === undefined;
   // Asked before the lease is taken: an answer that never comes must keep nobody out.

@@ -68,8 +68,16 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
     );
 
   command("status [nodes...]", "the fleet as every balancer sees it, and who is out and why")
-    .option("--json", "as JSON")
-    .addHelpText("after", examples(["rota status", "every node"], ["rota status 'web*'", "these nodes"]))
+    .option("-w, --watch", "live, until Ctrl-C: one question a balancer each second")
+    .option("--json", "as JSON; with --watch one line a look")
+    .addHelpText(
+      "after",
+      examples(
+        ["rota status", "every node"],
+        ["rota status 'web*'", "these nodes"],
+        ["rota status --watch", "a live board; in a pipe one line for each change"],
+      ),
+    )
     .action(async (nodes, options) =>
       ends(await (await import("./status.ts")).status({ ...options, nodes }, io)),
     );

@@ -216,6 +216,7 @@ async function run(words: string[], { env, cwd, hooks, listeners }: Surroundings
     colourOut: false,
     width: Infinity,
     keyboard: undefined,
+    outGone: () => false,
     questions: process.stderr,
   });
   const events = json ? said.out.map((line): Event => JSON.parse(line)) : [];
