@@ -84,7 +84,11 @@ export function fleetStatus(fleet: Fleet, chosen: Node[], survey: Survey, past: 
       ...seen.flatMap(({ lacks }) => lacks),
       ...goneOf(fleet, past.absences),
     ],
-    drift: [...drift.map(({ text }) => text), ...releasesThatDiffer(nodes)],
+    drift: [
+      ...drift.filter(({ kind }) => kind === "state").map(({ text }) => text),
+      ...releasesThatDiffer(nodes),
+      ...drift.filter(({ kind }) => kind !== "state").map(({ text }) => text),
+    ],
   };
 }
 

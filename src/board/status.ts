@@ -27,7 +27,7 @@ export function statusLines(
     ...nodes.flatMap((node) => sayWrong(node, where)).map((text) => paint("bad", line(text))),
     ...overdueLines(absences, now, where).map((text) => paint("bad", line(`! ${text}`))),
     ...problems.map((problem) => paint("bad", line(`! ${problem}`))),
-    ...drift.map((text) => paint("busy", line(`~ ${text}`))),
+    ...drift.slice(0, Math.max(1, (height ?? Infinity) / 5)).map((text) => paint("busy", line(`~ ${text}`))),
     line(sayCapacity(status)),
     ...unfinished.map((text) => paint("busy", line(text))),
     ...(lease === undefined ? [] : [paint("busy", line(`being changed by ${lease}`))]),
