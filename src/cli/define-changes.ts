@@ -1,6 +1,7 @@
 /** deploy, plan, status, and the commands by hand. */
 import type { Io } from "./io.ts";
 import {
+  asking,
   type DefineCommand,
   type Ends,
   collect,
@@ -40,7 +41,7 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
       ),
     )
     .action(async (nodes, options) =>
-      ends(await (await import("./deploy.ts")).deploy({ ...options, nodes }, io)),
+      ends(await asking(await (await import("./deploy.ts")).deploy({ ...options, nodes }, io), options, io)),
     );
 
   command("plan [nodes...]", "what deploy would do: order, batches, who serves, who is left alone")
@@ -139,6 +140,6 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
       ),
     )
     .action(async (nodes, options) =>
-      ends(await (await import("./rotate.ts")).rotate({ ...options, nodes }, io)),
+      ends(await asking(await (await import("./rotate.ts")).rotate({ ...options, nodes }, io), options, io)),
     );
 }
