@@ -34,6 +34,8 @@ import type { Io } from "./io.ts";
 import { underLease } from "./lease.ts";
 import { wentOn } from "./refuse.ts";
 import { errorLines, showError } from "./show-error.ts";
+import { shownToOthers } from "./live.ts";
+import { writeMetrics } from "./metrics.ts";
 import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
 import { untilNotPaused } from "./paused.ts";
@@ -61,7 +63,7 @@ export interface Means {
 
 export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise<Acted> {
   const { command, site, args } = work;
-  const { lease, stop } = means;
+  const { known, lease, stop } = means;
   const { journal } = lease;
   const redact = redactorOf(site.fleet, io.env);
   const start = {
@@ -79,7 +81,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     await journal.end(means.over, "aborted", `run ${run} took its place`);
   if (work.undoes) await journal.undone(work.undoes.run, run);
   const goOn = goOnWith(run, args, redact(work.again));
-  const view = await openView(io, args.json === true);
+  await using view = shownToOthers(await openView(io, args.json === true), known, run);
   const over = new AbortController();
   const { signal } = over;
   const { afterThisNode, now } = stop;
@@ -108,6 +110,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   if (failure) await lastWord(() => journal.end(run, end, failure.message), left);
   const ms = Math.round(systemClock.now() - began);
   view.emit({ type: "run ended", run, end, ms, ...(failure ? told(failure) : {}) });
+  await writeMetrics(known, start.fleet, io);
   over.abort();
   view.close();
   if (!args.json) for (const line of reportLines(view.state())) io.out(fit(line, io.width));

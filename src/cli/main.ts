@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { commandsOf } from "./define.ts";
 import { defineChanges } from "./define-changes.ts";
+import { defineConsole } from "./define-console.ts";
 import { defineRest } from "./define-rest.ts";
 import { defineRuns } from "./define-runs.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -56,6 +57,7 @@ export function program(io: Io, ends: (code: ExitCode) => void): Command {
   const command = commandsOf(rota);
   defineChanges(command, io, ends);
   defineRuns(command, io, ends);
+  defineConsole(rota, command, io, ends);
   defineRest(rota, io, ends);
   return rota;
 }
