@@ -4,6 +4,7 @@ import type { GunicornRestart } from "../inventory/fleet.ts";
 import type { RestartProof, RestartWay } from "../rotation/restart-way.ts";
 import { textOf } from "./node-files.ts";
 import { anotherProcess, firstWord } from "./pidfile.ts";
+import { readRoll } from "./roll-lines.ts";
 import { secondMaster } from "./second-master.ts";
 
 export function byGunicorn(restart: GunicornRestart): RestartWay {
@@ -26,6 +27,7 @@ export function byGunicorn(restart: GunicornRestart): RestartWay {
   };
   return {
     act: { run: how === "hup" ? `${roll} --hup` : roll, variables: rolling },
+    reader: readRoll,
     proof: { ...proof, ...sameMaster(pidfile) },
   };
 }
@@ -34,7 +36,7 @@ export function byGunicorn(restart: GunicornRestart): RestartWay {
  * Whether every worker is new, and of this release, is for the roll to see: it says so by exit code 0. The master itself
  * works in the folder that it began in. Workers that tell by a datagram say nothing of their release.
  */
-const roll = `set -- "$ROTA_PIDFILE" --surge "$ROTA_SURGE" --boot-within "$ROTA_WITHIN" --notice "$ROTA_NOTICE"
+const roll = `set -- "$ROTA_PIDFILE" --json --surge "$ROTA_SURGE" --boot-within "$ROTA_WITHIN" --notice "$ROTA_NOTICE"
 if [ "\${ROTA_RELEASE_DIR-}" ] && [ "$ROTA_NOTICE" = state ]; then
   set -- "$@" --expect-release "$(cd "$ROTA_RELEASE_DIR" && pwd -P)"
 fi
