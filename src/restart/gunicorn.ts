@@ -40,6 +40,12 @@ const roll = `set -- "$ROTA_PIDFILE" --json --surge "$ROTA_SURGE" --boot-within 
 if [ "\${ROTA_RELEASE_DIR-}" ] && [ "$ROTA_NOTICE" = state ]; then
   set -- "$@" --expect-release "$(cd "$ROTA_RELEASE_DIR" && pwd -P)"
 fi
+old=\${ROTA_OLD-}
+case $old in "" | /*) ;; *) old=\${ROTA_LINK%/*}/$old ;; esac
+case \${ROTA_LINK-} in *=*) old= ;; esac
+if [ "$old" ] && [ -L "$ROTA_LINK" ] && [ -d "$old" ] && [ ! "$ROTA_LINK" -ef "$old" ]; then
+  set -- "$@" --rollback-link "$ROTA_LINK=$ROTA_OLD"
+fi
 exec python3 -c "$ROTA_ROLL" "$@"`;
 
 const processIn = (line: string | undefined): string | undefined => line?.split(" ").slice(0, 2).join(" ");
