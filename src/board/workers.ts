@@ -34,7 +34,7 @@ function marksOf({ of, seen, oldGone, goesBack }: WorkersState): string {
 }
 
 function sayCount({ of, seen, goesBack }: WorkersState): string {
-  if (goesBack) return "the old release is put back";
+  if (goesBack) return "back to the old release";
   const ready = [...seen.values()].filter(({ state, isNew }) => isNew && state === "ready").length;
   return `${Math.min(ready, of)} of ${of} new`;
 }

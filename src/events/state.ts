@@ -97,6 +97,7 @@ export function reduce(state: RunState, event: Event): RunState {
     case "worker":
       return withNode(state, event.node, (node) => ({
         ...node,
+        saw: undefined, // what was said before is older than this
         workers: withWorker(node.workers, event, event.at),
       }));
     case "step ended":

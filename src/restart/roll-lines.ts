@@ -30,7 +30,7 @@ const mostWorkers = 1_000;
 const leftBy: Record<number, Left> = { 0: "new", 1: "old", 2: "mixed", 64: "as found" };
 
 export function readRoll(): RollReader {
-  const roll: Roll = { of: 0, goesBack: false, error: "", left: new Map(), end: undefined };
+  const roll: Roll = { of: 0, goesBack: false, error: "", left: new Map(), end: undefined, why: undefined };
   const times = timesOfWorkers();
   return {
     tell(line) {
@@ -42,6 +42,7 @@ export function readRoll(): RollReader {
     },
     times: times.lines,
     left: () => roll.end,
+    why: () => roll.why,
   };
 }
 
@@ -62,6 +63,7 @@ interface Roll {
   /** Pids by what a line each says of how they were left: many lines would hide why it broke. */
   left: Map<string, number[]>;
   end: Left | undefined;
+  why: string | undefined;
 }
 
 function tell(heard: Said, roll: Roll): Told[] {
@@ -72,18 +74,20 @@ function tell(heard: Said, roll: Roll): Told[] {
     case "worker":
       return worker(heard, roll);
     case "broken":
+      roll.why = oneLine(heard.text) || none;
       return [...texts(heard.text), ...errorLines(heard.error || roll.error)];
     case "restore":
       roll.goesBack = true;
       return texts(heard.text);
     case "left": {
-      const how = `${heard.state ?? "?"}, runs ${heard.release ?? "an unknown release"}`;
+      const how = `${heard.state ?? "?"}, running ${heard.release ?? "an unknown release"}`;
       const pids = roll.left.get(how) ?? [];
       if (heard.pid !== undefined && pids.length < mostWorkers) roll.left.set(how, [...pids, heard.pid]);
       return [];
     }
     case "end":
       roll.end = leftBy[heard.exit ?? -1];
+      roll.why ??= oneLine(heard.text) || none;
       return [...[...roll.left].flatMap(leftLine), ...texts(heard.text)];
     default:
       return texts(heard.text);
@@ -122,7 +126,7 @@ const errorLines = (error: string): Told[] =>
     .filter((line) => line !== "")
     .map((line) => ({ text: `    ${oneLine(line)}` }));
 
-/** "left: 3 workers ready, runs /srv/app/releases/41: 8101 8102 8103" */
+/** "left: 3 workers ready, running /srv/app/releases/41: 8101 8102 8103" */
 function leftLine([how, pids]: [string, number[]]): Told[] {
   const named = pids.length > mostNamed ? [...pids.slice(0, mostNamed), "…"] : pids;
   return texts(`left: ${pids.length} ${pids.length === 1 ? "worker" : "workers"} ${how}: ${named.join(" ")}`);

@@ -102,7 +102,9 @@ export async function runOnNode(
   if (printed.length > 0) await keepPrinted(trip, name, printed.join("\n"), world);
   if (outcome.kind === "done") return;
   const code = now.aborted ? "INTERRUPTED" : outcome.kind === "failed" ? "COMMAND_FAILED" : "COMMAND_UNKNOWN";
-  throw new RotaError(code, { problem: `${name} on ${node}: ${outcome.why}` });
+  const said = outcome.kind === "failed" ? reader?.why() : undefined;
+  const why = said === undefined ? outcome.why : `${trip.redact(said)} (${outcome.why})`;
+  throw new RotaError(code, { problem: `${name} on ${node}: ${why}` });
 }
 
 const redacted = (worker: WorkerNews, { redact }: Trip): WorkerNews =>

@@ -33,6 +33,8 @@ export interface RollReader {
   times(): string[];
   /** Undefined where the act did not come to say it. */
   left(): Left | undefined;
+  /** Why it failed, in its own words; undefined where it said none. */
+  why(): string | undefined;
 }
 
 /** What shows that it is another one that runs. Looks are lines of text, or undefined where nothing runs. */

@@ -123,7 +123,7 @@ test("a worker that failed, and the way back, can be told without colours; many 
   expect(board(stateOf(failed), began + 3_200, size)[3]).toBe("    workers ●✗○○○ 1 of 4 new · 12 FAILED");
   const back = [...failed, worker(4, 13, "booting", { isNew: true, sinceMs: 10, goesBack: true })];
   expect(board(stateOf(back), began + 5_000, size)[3]).toBe(
-    "    workers ◐ the old release is put back · 13 booting 1s",
+    "    workers ◐ back to the old release · 13 booting 1s",
   );
   const many = stateOf(rolling.map((one) => (one.type === "worker" ? { ...one, of: 64 } : one)));
   const narrow = board(many, began + 3_200, { width: 60, height: 24 });

@@ -30,7 +30,7 @@ test("why a roll is BROKEN is readable, line by line, and how many workers were 
     expect(roll.tell(line("left", { pid, state: "ready", release: "/r/1" }))).toEqual([]);
   roll.tell(line("left", { pid: 61, state: "failed" }));
   expect(textIn(roll.tell(line("end", { exit: 2 })))).toBe(
-    "left: 60 workers ready, runs /r/1: 1 2 3 4 5 6 7 8 …\nleft: 1 worker failed, runs an unknown release: 61\nend said",
+    "left: 60 workers ready, running /r/1: 1 2 3 4 5 6 7 8 …\nleft: 1 worker failed, running an unknown release: 61\nend said",
   );
   expect(roll.left()).toBe("mixed");
 });

@@ -242,7 +242,7 @@ test.concurrent("with neither release nor rollback it is said which worker runs 
   await parts.deploy("1");
   const broken = await parts.deploy("bad");
   expect(broken.code).toBe(1);
-  expect(broken.err).toContain("left: 1 worker ready, runs /old: 1");
+  expect(broken.err).toContain("left: 1 worker ready, running /old: 1");
   expect(notices(broken)).toContainEqual(
     expect.stringContaining("the pool has neither release nor rollback"),
   );
