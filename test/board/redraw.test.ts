@@ -6,6 +6,7 @@ import { redraw } from "../../src/board/redraw.ts";
 function screenOf(written: string): string[] {
   const rows: string[] = [];
   let [row, column] = [0, 0];
+  // oxlint-disable-next-line no-control-regex
   for (const [, code, text] of written.matchAll(/\u001b\[([?\d]*[A-Za-z])|([^\u001b])/g)) {
     const number = Number(code?.slice(0, -1)) || 1;
     const end = code?.at(-1);
