@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import fc from "fast-check";
 import { printable } from "../../src/base/quote.ts";
+import { textOf } from "../../src/restart/node-files.ts";
 import { readRoll } from "../../src/restart/roll-lines.ts";
 import type { Told } from "../../src/rotation/restart-way.ts";
 
@@ -102,4 +104,16 @@ test("whatever a node prints, nothing is thrown, and all of it is printable", ()
       roll.times();
     }),
   );
+});
+
+test("a long error loses its beginning, so that its line is whole; what it ends with is read", () => {
+  const program = `import sys; sys.argv = ["roll.py"]; exec(compile(sys.stdin.read(), "roll.py", "exec"), {"__name__": "roll"})
+`;
+  const said = execFileSync("python3", ["-c", program], {
+    input: `${textOf("gunicorn-roll")}
+Voice(True).say("broken", "BROKEN: too long", error="\\n".join(["é" * 60] * 60 + ["KeyError: 'end'"]))`,
+    encoding: "utf8",
+  }).trim();
+  expect(said.length).toBeLessThanOrEqual(4_000);
+  expect(textIn(readRoll().tell(said))).toMatch(/^BROKEN: too long\n {4}é{60}\n[^]*\n {4}KeyError: 'end'$/);
 });

@@ -2,11 +2,14 @@
 import { chmod, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
+import { buildProgram, runUntilKilled } from "../fakes/program.ts";
 import { makeRelease } from "../fakes/release.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
 
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+
+beforeAll(buildProgram);
 
 /**
  * In place of python3 and roll.py: two workers. A release that holds `bad` can't be loaded, nor can any while `ill` is in the
@@ -198,6 +201,30 @@ test.concurrent(
     const before = await lines("web1", "upgrades");
     expect((await site.rota("resume", "--retry")).code).toBe(1);
     expect(await lines("web1", "upgrades")).toEqual([...before, "bad"]);
+  },
+);
+
+test.concurrent(
+  "killed on the way back: a person is asked before the upgrade is done once more",
+  async () => {
+    await using parts = await rolling({
+      release: undefined,
+      upgrade: 'echo "$RELEASE" >current',
+      rollback: 'echo undoing; sleep 0.3; echo "$PREVIOUS" >current',
+    });
+    const { site, lines } = parts;
+    expect((await parts.deploy("1")).code).toBe(0);
+    await parts.set("web1", "ill");
+    const words = ["deploy", "-i", site.inventory, "--set", "RELEASE=2"];
+    await runUntilKilled({ type: "output", node: "web1", step: "undo" }, words, { env: site.env });
+    await vi.waitFor(async () => expect(await lines("web1", "current")).toEqual(["1"]), { timeout: 20_000 });
+    await parts.unset("web1", "ill");
+    const unsure = await site.rota("resume");
+    expect(unsure.code).toBe(2);
+    expect(unsure.err).toContain("nobody knows whether the upgrade of web1 was done");
+    const resumed = await site.rota("resume", "--retry");
+    expect(resumed.code, resumed.err).toBe(0);
+    expect([await lines("web1", "current"), await lines("web2", "current")]).toEqual([["2"], ["2"]]);
   },
 );
 
