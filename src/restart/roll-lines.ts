@@ -136,25 +136,28 @@ const mostNamed = 8;
 
 /** How long each new one booted, and the one that it replaced took to end. */
 function timesOfWorkers() {
+  const failed: string[] = [];
   const booted: string[] = [];
   const ended: string[] = [];
   const leaving = new Map<number, number>();
   return {
     /** @param at seconds since the roll began */
     hear({ pid, state, sinceMs = 0, isNew }: WorkerNews, at: number): void {
-      if (booted.length > mostWorkers || leaving.size > mostWorkers) return;
+      if (booted.length + failed.length > mostWorkers || leaving.size > mostWorkers) return;
       const since = leaving.get(pid);
       if (isNew && state === "ready") booted.push(`worker ${pid} booted in ${sayDuration(sinceMs)}`);
-      else if (isNew && state === "failed") booted.push(`worker ${pid} failed after ${sayDuration(sinceMs)}`);
+      else if (isNew && state === "failed") failed.push(`worker ${pid} failed after ${sayDuration(sinceMs)}`);
       else if (state === "leaving") leaving.set(pid, at);
       else if (state === "gone" && since !== undefined) {
         leaving.delete(pid);
         ended.push(`the old one, ${pid}, ended in ${sayDuration((at - since) * 1_000)}`);
       }
     },
-    lines: () =>
-      Array.from({ length: Math.max(booted.length, ended.length) }, (_, i) =>
+    lines: () => [
+      ...failed,
+      ...Array.from({ length: Math.max(booted.length, ended.length) }, (_, i) =>
         [booted[i], ended[i]].filter((one) => one !== undefined).join("; "),
       ),
+    ],
   };
 }

@@ -55,7 +55,9 @@ test("how long each worker took is told for later: its boot, and the end of the 
     roll.tell(line("worker", { pid: old, state: "leaving", seconds: at }));
     roll.tell(line("worker", { pid: old, state: "gone", seconds: at + 0.2 }));
   }
+  roll.tell(line("worker", { pid: 13, state: "failed", since: 0.5, new: true }));
   expect(roll.times()).toEqual([
+    "worker 13 failed after 500ms",
     "worker 11 booted in 3s; the old one, 1, ended in 200ms",
     "worker 12 booted in 3s; the old one, 2, ended in 200ms",
   ]);
