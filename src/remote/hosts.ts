@@ -12,20 +12,25 @@ export interface SshHostsOptions extends SshOptions<Node> {
   sudoPassword?: (node: Node) => Promise<string>;
 }
 
+const loggedInAs = (user: string, node: Node): Node => ({ ...node, ssh: { ...node.ssh, user } });
+
 /** The nodes' hosts over SSH; see {@link sshConnections}. */
 export function sshHosts(options: SshHostsOptions): Hosts & AsyncDisposable {
   const connections = sshConnections(options);
   const proven = new WeakSet<Connection>();
-  const asOn = async (node: Node): Promise<As> => {
+  /** @param user who is logged in, which the inventory may leave to ssh's configuration */
+  const asOn = async (node: Node, user: string): Promise<As> => {
     const { sudo = false } = node.ssh;
-    if (sudo === "password") return { rootBy: (await options.sudoPassword?.(node)) ?? "" };
+    if (sudo === "password") return { rootBy: (await options.sudoPassword?.(loggedInAs(user, node))) ?? "" };
     return sudo ? "root" : "itself";
   };
   /** A new connection too, as after a cut: a script must never follow a password that is not taken. */
   const seenToWork = async (node: Node): Promise<Connection> => {
     const connection = await connections.to(node);
     if (!node.ssh.sudo || proven.has(connection)) return connection;
-    await seeThatSudoWorks(node, connection.client, await asOn(node), options.connectWithin(node));
+    const { client, user } = connection;
+    const as = await asOn(node, user);
+    await seeThatSudoWorks(loggedInAs(user, node), client, as, options.connectWithin(node));
     proven.add(connection);
     return connection;
   };
@@ -34,7 +39,8 @@ export function sshHosts(options: SshHostsOptions): Hosts & AsyncDisposable {
       await seenToWork(node);
     },
     async run(node, script, command) {
-      return exec(async () => (await seenToWork(node)).client, script, command, await asOn(node));
+      const as = await asOn(node, node.ssh.user);
+      return exec(async () => (await seenToWork(node)).client, script, command, as);
     },
     async upload(node, file, how) {
       return await upload(await connections.to(node), file, how);
