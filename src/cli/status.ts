@@ -8,11 +8,11 @@ import { isGone } from "../journal/process.ts";
 import { entriesOfNode } from "../rotation/plan/entries.ts";
 import type { Survey } from "../rotation/ports.ts";
 import type { Absence, Known } from "../rotation/records.ts";
-import { sayStandings } from "../rotation/unfinished.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { type SiteArgs, openSite } from "./site.ts";
+import { unfinishedRun } from "./unfinished-run.ts";
 import { inventoryWords } from "./words.ts";
 
 /** The fleet as every balancer sees it, with what the journal knows of nodes that are out. Any level of socket will do. */
@@ -88,9 +88,6 @@ async function failuresOf(known: Known, absences: Map<string, Absence>): Promise
 
 /** Runs whose process is gone, or that a person left. */
 async function unfinishedOf(known: Known, fleet: string, where: string): Promise<string[]> {
-  const [last] = await known.runs(fleet, 1);
-  const run = last && last.ended === undefined ? await known.run(last.run) : undefined;
-  if (!run) return [];
-  const what = `run ${run.run} (${run.command}, by ${run.by}) is not finished`;
-  return [`${what}: ${sayStandings(run)}: rota resume ${run.run}${where}, or rota abort ${run.run}${where}`];
+  const run = await unfinishedRun(known, fleet, where);
+  return run ? [`${run.what}: ${run.next}`] : [];
 }

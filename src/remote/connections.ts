@@ -22,6 +22,8 @@ export interface Connections<Host extends SshHost = SshHost> extends AsyncDispos
   /** @throws RotaError HOST_UNREACHABLE, HOST_LOGIN, HOST_KEY; INTERRUPTED once it is closed */
   to(host: Host): Promise<Connection>;
   close(host: Host): void;
+  /** How it would get there. @throws RotaError SSH_CONFIG */
+  reach(host: Host): Promise<Reach>;
 }
 
 interface Line {
@@ -64,6 +66,7 @@ export function sshConnections<Host extends SshHost>(options: SshOptions<Host>):
 
   return {
     to: (host) => lineTo(keyOf(host), connectWithin(host), () => reach(host)).connected,
+    reach,
     close(host) {
       lines.get(keyOf(host))?.stop.abort();
       lines.delete(keyOf(host));

@@ -4,6 +4,8 @@ import type { Connection } from "./connect.ts";
 import { type SshOptions, sshConnections } from "./connections.ts";
 import { exec } from "./exec.ts";
 import type { As } from "./script.ts";
+import { fromHome } from "./home.ts";
+import { seeThatSftpOpens } from "./sftp.ts";
 import { seeThatSudoWorks } from "./sudo.ts";
 import { upload } from "./upload.ts";
 
@@ -14,8 +16,16 @@ export interface SshHostsOptions extends SshOptions<Node> {
 
 const loggedInAs = (user: string, node: Node): Node => ({ ...node, ssh: { ...node.ssh, user } });
 
+/** More than a rotation needs: for whoever looks after the hosts. */
+export interface SshHosts extends Hosts, AsyncDisposable {
+  /** Throws where a release could not be uploaded. */
+  opensSftp(node: Node): Promise<void>;
+  /** Files that hold, or may hold, the keys to log in with. @throws RotaError SSH_CONFIG */
+  keyFiles(node: Node): Promise<{ named: string[]; usual: string[] }>;
+}
+
 /** The nodes' hosts over SSH; see {@link sshConnections}. */
-export function sshHosts(options: SshHostsOptions): Hosts & AsyncDisposable {
+export function sshHosts(options: SshHostsOptions): SshHosts {
   const connections = sshConnections(options);
   const proven = new WeakSet<Connection>();
   /** @param user who is logged in, which the inventory may leave to ssh's configuration */
@@ -44,6 +54,16 @@ export function sshHosts(options: SshHostsOptions): Hosts & AsyncDisposable {
     },
     async upload(node, file, how) {
       return await upload(await connections.to(node), file, how);
+    },
+    async opensSftp(node) {
+      await seeThatSftpOpens(await connections.to(node));
+    },
+    async keyFiles(node) {
+      const { ssh, configured } = await connections.reach(node);
+      return {
+        named: ssh.identity ? [fromHome(ssh.identity)] : [],
+        usual: configured?.identities?.files ?? [],
+      };
     },
     close: (node) => connections.close(node),
     [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),

@@ -38,6 +38,7 @@ const commands = [
   "deploy",
   "plan",
   "status",
+  "doctor",
   "drain",
   "ready",
   "rotate",

@@ -1,0 +1,144 @@
+/** What is to be said of one HAProxy. Pure. */
+import { sayDuration } from "../base/duration.ts";
+import { RotaError } from "../base/errors.ts";
+import type { BalancerFacts, Seen } from "./balancer-facts.ts";
+import { type Finding, type Say, about } from "./findings.ts";
+import { judgeVersion } from "./versions.ts";
+
+export function judgeBalancer({ name, told, seen }: BalancerFacts, today: Date): Finding[] {
+  const say = about("balancers", name);
+  if (seen instanceof RotaError) {
+    const code = seen.code === "BALANCER_RIGHTS" ? "balancer-level" : "balancer";
+    return [
+      say.bad(code, seen.message, seen.next ?? "see that HAProxy runs, and that its socket lets you in"),
+    ];
+  }
+  const { uptime } = seen.info;
+  const since = uptime === undefined ? "" : `; its worker began ${sayAge(uptime)} ago`;
+  return [
+    say.ok("balancer", `answers${since}`),
+    judgeLevel(seen, told, say),
+    judgeVersion(seen.info.version, today, say),
+    ...judgeMaster(seen, say),
+    judgeReload(seen, say),
+    judgeStateFile(seen, say),
+    ...judgeConfig(seen, say),
+  ];
+}
+
+/** By the day once it is old: so that balancers of the same day are told together. */
+function sayAge(seconds: number): string {
+  const days = Math.floor(seconds / 86_400);
+  return days > 0
+    ? `${days}d`
+    : sayDuration(seconds < 3_600 ? seconds * 1_000 : Math.floor(seconds / 3_600) * 3_600_000);
+}
+
+function judgeLevel({ level }: Seen, told: boolean, say: Say): Finding {
+  if (level === "admin") return say.ok("balancer-level", "its socket gives level admin");
+  if (!told)
+    return say.ok("balancer-level", `its socket gives level ${level}: enough, nodes leave by their own page`);
+  return say.bad(
+    "balancer-level",
+    `its socket gives level ${level}, and draining needs admin`,
+    'write "level admin" on its "stats socket" line in HAProxy\'s global section, and reload it',
+  );
+}
+
+function judgeMaster({ master, environment, info }: Seen, say: Say): Finding[] {
+  if (master === undefined) {
+    if (environment && !environment.mastered) return [];
+    const where = environment?.masterSocket?.replace(/^unix@/, "unix:");
+    return [
+      say.warn(
+        "balancer-master",
+        "the inventory names no master socket: requests that an old worker still has after a reload are not waited for",
+        where === undefined
+          ? "run HAProxy with -W -S /run/haproxy-master.sock, and name it: { socket: …, master: unix:/run/haproxy-master.sock }"
+          : `name it in the inventory: { socket: …, master: ${where} }`,
+      ),
+    ];
+  }
+  if ("problem" in master)
+    return [
+      say.bad(
+        "balancer-master",
+        `its master socket can't be used: ${master.problem}`,
+        "let whoever logs in write to it, or leave it out of the inventory",
+      ),
+    ];
+  const old = master.workers.filter((pid) => pid !== info.pid);
+  if (!master.workers.includes(info.pid))
+    return [
+      say.bad(
+        "balancer-master",
+        `its master socket is another HAProxy's: it knows nothing of the worker ${info.pid}`,
+        "the master socket of this HAProxy in the inventory",
+      ),
+    ];
+  return [
+    say.ok("balancer-master", "its master socket answers"),
+    ...(old.length === 0
+      ? []
+      : [
+          say.warn(
+            "balancer-old-workers",
+            `${old.length} old worker${old.length === 1 ? "" : "s"} (${old.join(", ")}) still end what they have from before a reload: each drain waits for them`,
+            '"hard-stop-after 5m" in HAProxy\'s global section bounds that',
+          ),
+        ]),
+  ];
+}
+
+/** A master hands its listeners to the next worker by itself. */
+function judgeReload({ environment, config, master }: Seen, say: Say): Finding {
+  const mastered = environment?.mastered || (master !== undefined && "workers" in master);
+  if (mastered) return say.ok("balancer-reload", "a reload is seamless: it has a master process");
+  if (typeof config !== "string" && config.exposesListeners)
+    return say.ok("balancer-reload", "a reload can be seamless: a socket has expose-fd listeners");
+  const next =
+    'run it with -W (a master process), or with "expose-fd listeners" on a stats socket and -x at each reload';
+  if (environment === undefined || typeof config === "string")
+    return say.unseen("balancer-reload", "whether a reload loses connections", next);
+  return say.warn(
+    "balancer-reload",
+    "a reload may lose connections: no master process, no expose-fd listeners",
+    next,
+  );
+}
+
+function judgeStateFile({ config }: Seen, say: Say): Finding {
+  const next =
+    'write server-state-file and "load-server-state-from-file global", and have each reload write "show servers state" to it first (docs/haproxy.md)';
+  if (typeof config === "string")
+    return say.unseen(
+      "balancer-state-file",
+      "whether a reload keeps drain, maint and weights (server-state-file)",
+      next,
+    );
+  const forgets = [...config.backends].filter(([, { loadsStates }]) => !loadsStates).map(([name]) => name);
+  if (!config.statesKept || forgets.length === config.backends.size)
+    return say.warn(
+      "balancer-state-file",
+      "a reload forgets drain, maint and weights: rota tells it again, and until then, some 0.1 s, requests reach a node that is out",
+      next,
+    );
+  return forgets.length === 0
+    ? say.ok("balancer-state-file", "a reload keeps what it was told, if it writes the state file first")
+    : say.warn(
+        "balancer-state-file",
+        `a reload forgets drain, maint and weights in ${forgets.join(", ")}`,
+        next,
+      );
+}
+
+function judgeConfig({ config }: Seen, say: Say): Finding[] {
+  if (typeof config !== "string") return [];
+  return [
+    say.unseen(
+      "balancer-config",
+      `its configuration is not read: ${config}`,
+      "run rota doctor on that machine, as somebody who may read it; or see docs/doctor.md for what to look for",
+    ),
+  ];
+}
