@@ -68,8 +68,7 @@ const longInter = 10_000;
 
 function inter({ config, servers, say }: OneBackend): Finding[] {
   const next = "inter 2s or so; with fastinter for the time in which a server changes";
-  if (!config) return [say.unseen("backend-inter", "how often it checks (inter)", next)];
-  const longest = Math.max(0, ...servers.map(({ server }) => config.servers.get(server)?.inter ?? 0));
+  const longest = Math.max(0, ...servers.map(({ server }) => config?.servers.get(server)?.inter ?? 0));
   if (longest <= longInter) return [];
   return [
     say.warn(
@@ -129,15 +128,14 @@ const boundBy = (what: string, end: string): string =>
   `clients are bound to a server by ${what}: they keep a drained node busy until drain.within is over, and then are sent elsewhere; ${end}`;
 
 function redispatch({ config, say }: OneBackend): Finding[] {
-  const next = 'write "option redispatch" in the backend or its defaults';
-  if (!config) return [say.unseen("backend-redispatch", "whether it has option redispatch", next)];
+  if (!config) return [];
   if (config.redispatch)
     return [say.ok("backend-redispatch", "a request whose server is gone goes to another one")];
   return [
     say.warn(
       "backend-redispatch",
       "option redispatch is off: a request that is queued for a server, or bound to it, is not sent elsewhere when that goes",
-      next,
+      'write "option redispatch" in the backend or its defaults',
     ),
   ];
 }

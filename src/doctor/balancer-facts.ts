@@ -170,7 +170,7 @@ async function configOf(
   { pid }: Info,
   environment: Environment | undefined,
 ): Promise<HaproxyConfig | string> {
-  if (environment === undefined) return "the socket's level does not tell where it is";
+  if (environment === undefined) return "HAProxy does not say at this socket where it is";
   if (socket.kind !== "unix") return `${environment.files.join(", ")} is on another machine`;
   try {
     const words = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0");

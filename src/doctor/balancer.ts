@@ -20,8 +20,8 @@ export function judgeBalancer({ name, told, seen }: BalancerFacts, today: Date):
     judgeLevel(seen, told, say),
     judgeVersion(seen.info.version, today, say),
     ...judgeMaster(seen, say),
-    judgeReload(seen, say),
-    judgeStateFile(seen, say),
+    ...judgeReload(seen, say),
+    ...judgeStateFile(seen, say),
     ...judgeConfig(seen, say),
   ];
 }
@@ -91,45 +91,38 @@ function judgeMaster({ master, environment, info }: Seen, say: Say): Finding[] {
 }
 
 /** A master hands its listeners to the next worker by itself. */
-function judgeReload({ environment, config, master }: Seen, say: Say): Finding {
+function judgeReload({ environment, config, master }: Seen, say: Say): Finding[] {
   const mastered = environment?.mastered || (master !== undefined && "workers" in master);
-  if (mastered) return say.ok("balancer-reload", "a reload is seamless: it has a master process");
-  if (typeof config !== "string" && config.exposesListeners)
-    return say.ok("balancer-reload", "a reload can be seamless: a socket has expose-fd listeners");
-  const next =
-    'run it with -W (a master process), or with "expose-fd listeners" on a stats socket and -x at each reload';
-  if (environment === undefined || typeof config === "string")
-    return say.unseen("balancer-reload", "whether a reload loses connections", next);
-  return say.warn(
-    "balancer-reload",
-    "a reload may lose connections: no master process, no expose-fd listeners",
-    next,
-  );
+  if (mastered) return [say.ok("balancer-reload", "a reload is seamless: it has a master process")];
+  if (typeof config === "string") return [];
+  if (config.exposesListeners)
+    return [say.ok("balancer-reload", "a reload can be seamless: a socket has expose-fd listeners")];
+  return [
+    say.warn(
+      "balancer-reload",
+      "a reload may lose connections: no master process, no expose-fd listeners",
+      'run it with -W (a master process), or with "expose-fd listeners" on a stats socket and -x at each reload',
+    ),
+  ];
 }
 
-function judgeStateFile({ config }: Seen, say: Say): Finding {
+function judgeStateFile({ config }: Seen, say: Say): Finding[] {
+  if (typeof config === "string") return [];
   const next =
-    'write server-state-file and "load-server-state-from-file global", and have each reload write "show servers state" to it first (docs/haproxy.md)';
-  if (typeof config === "string")
-    return say.unseen(
-      "balancer-state-file",
-      "whether a reload keeps drain, maint and weights (server-state-file)",
-      next,
-    );
+    'write server-state-file and "load-server-state-from-file global", and have each reload write "show servers state" to that file first';
   const forgets = [...config.backends].filter(([, { loadsStates }]) => !loadsStates).map(([name]) => name);
-  if (!config.statesKept || forgets.length === config.backends.size)
-    return say.warn(
+  if (config.statesKept && forgets.length === 0)
+    return [
+      say.ok("balancer-state-file", "a reload keeps what it was told, if it writes the state file first"),
+    ];
+  const where = config.statesKept && forgets.length < config.backends.size ? ` in ${forgets.join(", ")}` : "";
+  return [
+    say.warn(
       "balancer-state-file",
-      "a reload forgets drain, maint and weights: rota tells it again, and until then, some 0.1 s, requests reach a node that is out",
+      `a reload forgets drain, maint and weights${where}: rota tells it again, and until then, some 0.1 s, requests reach a node that is out`,
       next,
-    );
-  return forgets.length === 0
-    ? say.ok("balancer-state-file", "a reload keeps what it was told, if it writes the state file first")
-    : say.warn(
-        "balancer-state-file",
-        `a reload forgets drain, maint and weights in ${forgets.join(", ")}`,
-        next,
-      );
+    ),
+  ];
 }
 
 function judgeConfig({ config }: Seen, say: Say): Finding[] {
@@ -137,8 +130,8 @@ function judgeConfig({ config }: Seen, say: Say): Finding[] {
   return [
     say.unseen(
       "balancer-config",
-      `its configuration is not read: ${config}`,
-      "run rota doctor on that machine, as somebody who may read it; or see docs/doctor.md for what to look for",
+      `its configuration is not read (${config}): whether a reload keeps what it was told, how often it checks, option redispatch, option persist, slowstart, and whether persistence ends`,
+      "run rota doctor on that machine, as somebody who may read it; or look there for what docs/doctor.md names",
     ),
   ];
 }

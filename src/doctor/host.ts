@@ -52,7 +52,9 @@ const mostAhead = 2;
 function judgeClock({ ahead }: HostSeen, say: Say): Finding[] {
   if (ahead === undefined) return [say.unseen("host-clock", "its clock", "a date that knows +%s")];
   if (Math.abs(ahead) <= mostAhead) return [say.ok("host-clock", "its clock is ours")];
-  const off = sayDuration(Math.abs(ahead) * 1_000);
+  const seconds = Math.abs(ahead);
+  // Roughly, so that nodes that are wrong alike are told together.
+  const off = sayDuration((seconds < 90 ? Math.round(seconds) : Math.round(seconds / 60) * 60) * 1_000);
   return [
     say.warn(
       "host-clock",
