@@ -1,6 +1,6 @@
 /** Findings as lines, those that are the same of many nodes on one. Pure. */
 import { printable } from "../base/quote.ts";
-import { type Finding, type Part, type Verdict, parts } from "../doctor/findings.ts";
+import { type Finding, type Verdict, parts } from "../doctor/findings.ts";
 import { type Paint, type Tone, unpainted } from "./board.ts";
 import { count, wrap } from "./width.ts";
 
@@ -8,13 +8,6 @@ import { count, wrap } from "./width.ts";
 interface Group extends Omit<Finding, "on"> {
   on: string[];
 }
-
-const titles: Record<Part, string> = {
-  balancers: "balancers",
-  hosts: "hosts",
-  pages: "pages",
-  journal: "journal",
-};
 
 const tones: Record<Verdict, Tone> = { ok: "good", warn: "busy", bad: "bad", unseen: "quiet" };
 
@@ -34,7 +27,7 @@ export function doctorLines(
       .toSorted((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
     return mine.length === 0
       ? []
-      : ["", titles[part], ...mine.flatMap((group) => groupLines(group, names, width, paint))];
+      : ["", part, ...bounded(mine).flatMap((group) => groupLines(group, names, width, paint))];
   });
   return [fleet, ...body, "", summary(findings)];
 }
@@ -50,6 +43,28 @@ function groupsOf(findings: Finding[]): Group[] {
   return [...groups.values()];
 }
 
+/** Of one code and verdict. */
+const mostAlike = 8;
+
+/** What is told of each node in other words (a fleet that can't be reached) is told of the first few, and counted. */
+function bounded(groups: Group[]): Group[] {
+  const alike = new Map<string, Group[]>();
+  for (const group of groups) {
+    const key = `${group.code} ${group.verdict}`;
+    alike.set(key, [...(alike.get(key) ?? []), group]);
+  }
+  return [...alike.values()].flatMap((all) => {
+    const [first, ...more] = all.slice(mostAlike);
+    if (!first || more.length === 0) return all;
+    const on = [first, ...more].flatMap((group) => group.on);
+    const { part, code, verdict } = first;
+    return [
+      ...all.slice(0, mostAlike),
+      { part, code, verdict, on, text: "more like these; --json has each" },
+    ];
+  });
+}
+
 /** "  bad     web3: …", and below it what to do. */
 const indent = 10;
 
@@ -59,7 +74,11 @@ function groupLines(
   width: number,
   paint: Paint,
 ): string[] {
-  const said = wrap(`${sayNames(on, names)}: ${printable(text)} [${code}]`, Math.max(20, width - indent));
+  const [only, ...others] = on;
+  // Words of an error that name it already.
+  const isNamed = others.length === 0 && [": ", " "].some((after) => text.startsWith(`${only}${after}`));
+  const what = isNamed ? printable(text) : `${sayNames(on, names)}: ${printable(text)}`;
+  const said = wrap(`${what} [${code}]`, Math.max(20, width - indent));
   const todo = next === undefined ? [] : wrap(`next: ${printable(next)}`, Math.max(20, width - indent), 6);
   const mark = paint(tones[verdict], verdict.padEnd(indent - 2));
   return [

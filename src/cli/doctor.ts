@@ -20,7 +20,7 @@ import { Exit, type ExitCode } from "./exit.ts";
 import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { type Site, type SiteArgs, openSite, sshOf } from "./site.ts";
-import { hostsFor } from "./sudo.ts";
+import { hostsFor, passwordFor } from "./sudo.ts";
 import { unfinishedRun } from "./unfinished-run.ts";
 import { redactorOf, variablesOf } from "./variables.ts";
 import { inventoryWords } from "./words.ts";
@@ -29,6 +29,9 @@ import { inventoryWords } from "./words.ts";
 export async function doctor(args: SiteArgs, io: Io): Promise<ExitCode> {
   await using site = openSite(args, io);
   const { fleet } = site;
+  // Asked for before there is anything on the line.
+  const asking = site.nodes.find(({ ssh }) => ssh.sudo === "password");
+  if (asking) await passwordFor(asking, io);
   const progress = progressOn(io);
   const opened = await readJournal(io.env).catch(asFinding);
   await using journal = opened instanceof RotaError ? undefined : opened;

@@ -63,6 +63,7 @@ Nodes are names, globs ('web*') or @pool; none means all (for drain, ready and r
 Examples:
   rota plan                                       what a deploy would do
   rota deploy --set RELEASE=42                    do it
+  rota doctor                                     what would hurt it
   rota status                                     who serves, who is out and why
   rota drain web3 --reason "disk swap" --for 30m  one node out by hand
   rota ready web3                                 and back, proven first

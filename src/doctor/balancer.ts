@@ -26,12 +26,10 @@ export function judgeBalancer({ name, told, seen }: BalancerFacts, today: Date):
   ];
 }
 
-/** By the day once it is old: so that balancers of the same day are told together. */
+/** Roughly: so that balancers of the same age are told together. */
 function sayAge(seconds: number): string {
-  const days = Math.floor(seconds / 86_400);
-  return days > 0
-    ? `${days}d`
-    : sayDuration(seconds < 3_600 ? seconds * 1_000 : Math.floor(seconds / 3_600) * 3_600_000);
+  const [unit = 60] = [86_400, 3_600].filter((one) => seconds >= one);
+  return seconds < 60 ? "less than a minute" : sayDuration(Math.floor(seconds / unit) * unit * 1_000);
 }
 
 function judgeLevel({ level }: Seen, told: boolean, say: Say): Finding {

@@ -50,12 +50,16 @@ export function judgeJournal(
       say.bad("journal", opened.message, opened.next ?? "see that it can be read and written"),
     ];
   if (!opened) return [...shared, say.ok("journal", "no run was recorded yet; the first one makes it")];
-  const found = [...shared, say.ok("journal", `opens (${opened.version})`)];
+  const mode = opened.mode === undefined ? undefined : opened.mode.toString(8).padStart(4, "0");
+  const found = [
+    ...shared,
+    say.ok("journal", `opens (${opened.version}${mode === undefined ? "" : `, mode ${mode}`})`),
+  ];
   if (opened.mode !== undefined && (opened.mode & 0o077) !== 0)
     found.push(
       say.warn(
         "journal-mode",
-        `others can read or change it (mode ${opened.mode.toString(8).padStart(4, "0")})`,
+        `others can read or change it (mode ${mode})`,
         `chmod 600 ${where}, unless they are meant to`,
       ),
     );

@@ -8,7 +8,6 @@ import { type Finding, about } from "./findings.ts";
 export interface PageFacts {
   node: Node;
   pool: Pool;
-  url: string;
   /** Names that have no value, so that it could not be asked. */
   missing: string[];
   /** What is wrong with the answer, if anything. */
@@ -37,7 +36,6 @@ export async function pageFacts(
   const facts = {
     node,
     pool,
-    url,
     missing,
     isOut,
     fault: undefined,
@@ -65,7 +63,6 @@ export async function pageFacts(
 export function judgePage({
   node,
   pool,
-  url,
   missing,
   fault,
   heldOut,
@@ -96,7 +93,7 @@ export function judgePage({
       say.warn(
         "page",
         `does not pass its check, and is taken out of rotation: ${fault}`,
-        `${url} on that host, and the app's log`,
+        `look at ${check.url}, and at the app's log`,
       ),
     ];
   if (fault !== undefined)
@@ -104,7 +101,7 @@ export function judgePage({
       say.bad(
         "page",
         `does not pass its check: ${fault}`,
-        `${url} on that host, and the app's log; or check: in the inventory asks for something else`,
+        `look at ${check.url}, and at the app's log; or check: in the inventory asks for something else`,
       ),
     ];
   const passes = bodyUnknown
@@ -115,7 +112,7 @@ export function judgePage({
     found.push(
       say.warn(
         "page-slow",
-        `its page took ${sayDuration(took)}, and ${check.times} in a row must fit into check.within (${sayDuration(check.within)})`,
+        `its page took about ${sayDuration(Math.ceil(took / 100) * 100)}, and ${check.times} in a row must fit into check.within (${sayDuration(check.within)})`,
         "a longer check.within, or a cheaper page",
       ),
     );

@@ -177,6 +177,20 @@ test("500 nodes of one judgement are one line, and a range ends where another be
   ]);
 });
 
+test("500 nodes that are each told of in other words are told of a few times, and counted", () => {
+  const names = Array.from({ length: 500 }, (_, i) => `web${i + 1}`);
+  const findings = names.map((name) =>
+    about("hosts", name).bad("host-unreachable", `${name} (10.0.0.1) can't be reached`, `ssh ${name}`),
+  );
+  const lines = doctorLines({ fleet: "shop", findings, names }, 100);
+  expect(lines).toHaveLength(3 + 8 * 2 + 1 + 2);
+  expect(lines[3]).toBe("  bad     web1 (10.0.0.1) can't be reached [host-unreachable]");
+  expect(lines).toContain(
+    "  bad     web9 … web500 (492): more like these; --json has each [host-unreachable]",
+  );
+  expect(lines.at(-1)).toBe("500 bad");
+});
+
 test("no line is wider than the terminal, and nothing from elsewhere moves it", () => {
   const text = `\u001b[31mred ${"words and more ".repeat(20)}`;
   const findings = [about("pages", "web1").bad("page", text, `next\u0007 ${"words ".repeat(30)}`)];
