@@ -53,9 +53,10 @@ test("doctor on real HAProxies and sshds: what is well is ok, and each planted f
   });
 });
 
-async function change({ configFile, reload }: LabBalancer, edit: (text: string) => string): Promise<void> {
+async function change(balancer: LabBalancer, edit: (text: string) => string): Promise<void> {
+  const { configFile } = balancer;
   await writeFile(configFile, edit(await readFile(configFile, "utf8")));
-  await reload();
+  await balancer.reload();
 }
 
 const keepStates = (balancer: LabBalancer, folder: string): Promise<void> =>
