@@ -127,9 +127,8 @@ function asSaid(
 ): Reach {
   const isOpen = (what: NonNullable<SshHost["ssh"]["unsaid"]>[number]): boolean =>
     host.ssh.unsaid?.includes(what) ?? false;
-  const user = isOpen("user") ? said.user : host.ssh.user;
-  const port = isOpen("port") ? said.port : host.ssh.port;
-  const tokens = tokensFor(host, { ...said, user, port });
+  const { user, port } = said; // the inventory's, where it says them: they were part of the question
+  const tokens = tokensFor(host, said);
   return {
     name: host.name,
     host: said.hostname,

@@ -10,6 +10,7 @@ import { sshConnections } from "../../src/remote/connections.ts";
 import { type Reach, reaching } from "../../src/remote/reach.ts";
 import { pathIn, questionAbout, readAnswer, withTokens } from "../../src/remote/ssh-config.ts";
 import { sshCommand } from "../../src/remote/unreachable.ts";
+import { realAgent } from "../fakes/ssh-agent.ts";
 import { type FakeHost, fakeHost } from "../fakes/ssh-host.ts";
 
 const nothingSaid: Unsaid = ["user", "port", "identity", "knownHosts", "jump"];
@@ -81,6 +82,13 @@ describe("ssh -G is asked", () => {
     const jump = { host: "bastion", user: "deploy", port: 22, unsaid: ["port", "jump"] as const };
     const { via } = await reachBy(config, hostAt("web1", { jump, unsaid: [] }));
     expect(via).toMatchObject({ host: "10.0.0.1", ssh: { user: "deploy", port: 2200 } });
+  });
+
+  test("no ProxyJump is followed, or complained of, where the inventory says which way", async () => {
+    const config = configuration("Host *\n  ProxyJump web1\n"); // which ssh calls a loop
+    const { via } = await reachBy(config, hostAt("web1", { unsaid: ["user"] }));
+    expect(via).toBeUndefined();
+    await expect(reachBy(config, hostAt("web1"))).rejects.toThrow("jumphost loop");
   });
 
   test("a way that leads in a circle is refused", async () => {
@@ -157,6 +165,22 @@ describe("a login as ssh's configuration has it", () => {
     expect(host.connections).toBe(0);
   });
 
+  test("offers the agent's keys, and with IdentitiesOnly only those that a file names", async () => {
+    await using host = await fakeHost();
+    await using agent = await realAgent(join(host.folder, "agent"));
+    agent.add(host.identity);
+    expect(await loginBy(host, "  User ada\n  IdentityFile /none\n", agent.socket)).toBe("ada");
+    const only = "  User ada\n  IdentitiesOnly yes\n  IdentityFile ";
+    const refusal = await loginBy(host, `${only}/none\n`, agent.socket).catch((e) => e);
+    expect(refusal).toMatchObject({ code: "HOST_LOGIN" });
+    // The public half is enough to name it by.
+    const half = join(host.folder, "half");
+    await writeFile(`${half}.pub`, execFileSync("ssh-keygen", ["-y", "-f", host.identity]));
+    expect(await loginBy(host, `${only}${half}\n`, agent.socket)).toBe("ada");
+    const none = "  User ada\n  IdentityFile /none\n  IdentityAgent none\n";
+    expect(await loginBy(host, none, agent.socket).catch((e) => e)).toMatchObject({ code: "HOST_LOGIN" });
+  });
+
   test("looks the host's key up by its alias, in every known_hosts file", async () => {
     await using host = await fakeHost();
     const more = join(host.folder, "more");
@@ -197,11 +221,14 @@ describe("a login as ssh's configuration has it", () => {
   test("goes by a ProxyCommand, which ends with the connection", async () => {
     await using host = await fakeHost();
     const mark = join(host.folder, "ended");
-    const relay = `bash -c 'trap "echo ended > ${mark}" EXIT; exec 3<>/dev/tcp/$0/$1; cat <&3 & cat >&3; kill $!' %h %p`;
-    const user = await loginBy(
-      host,
-      `  User ada\n  IdentityFile ${host.identity}\n  ProxyCommand ${relay}\n`,
+    const relay = join(host.folder, "relay");
+    // It ends by no end of its input: only by being told.
+    await writeFile(
+      relay,
+      `trap 'kill %1 %2; echo ended > ${mark}; exit' TERM\nset -m\nexec 3<>/dev/tcp/$1/$2\ncat <&3 & cat <&0 >&3 &\nwhile :; do sleep 0.1; done\n`,
     );
+    const lines = `  User ada\n  IdentityFile ${host.identity}\n  ProxyCommand bash ${relay} %h %p\n`;
+    const user = await loginBy(host, lines);
     expect(user).toBe("ada");
     await expect.poll(() => readFile(mark, "utf8").catch(() => ""), { timeout: 5_000 }).toBe("ended\n");
   });
