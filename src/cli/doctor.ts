@@ -21,7 +21,7 @@ import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { type Site, type SiteArgs, openSite, sshOf } from "./site.ts";
 import { hostsFor, passwordFor } from "./sudo.ts";
-import { unfinishedRun } from "./unfinished-run.ts";
+import { mostRuns, unfinishedOf } from "./unfinished-run.ts";
 import { redactorOf, variablesOf } from "./variables.ts";
 import { inventoryWords } from "./words.ts";
 
@@ -122,10 +122,10 @@ async function lookInto(
   fleet: string,
   inventory: string,
 ): Promise<Opened> {
-  const [{ version, ahead }, holder, unfinished, absences] = await Promise.all([
+  const [{ version, ahead }, holder, runs, absences] = await Promise.all([
     aboutJournal(address),
     journal.holderOf(fleet),
-    unfinishedRun(journal, fleet, inventory),
+    journal.runs(fleet, mostRuns),
     journal.absences(fleet),
   ]);
   const lives = holder !== undefined && !isGone(holder);
@@ -135,7 +135,7 @@ async function lookInto(
     mode: address.kind === "sqlite" ? (await stat(address.path)).mode & 0o777 : undefined,
     holder: holder && sayHolder(holder, new Date()),
     holderIsGone: !lives,
-    unfinished: lives ? undefined : unfinished,
+    unfinished: lives ? [] : await unfinishedOf(journal, runs, inventory),
     absences: [...absences.values()],
   };
 }

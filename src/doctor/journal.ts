@@ -23,8 +23,8 @@ export interface Opened {
   /** Who changes the fleet now, in words; or whose process is gone. */
   holder: string | undefined;
   holderIsGone: boolean;
-  /** A run that nobody finished, in words, with what to type. */
-  unfinished: { what: string; next: string } | undefined;
+  /** Runs that nobody finished, in words, with what to type. */
+  unfinished: { what: string; next: string }[];
   absences: Absence[];
 }
 
@@ -81,10 +81,7 @@ export function judgeJournal(
           )
         : say.ok("journal-lease", `being changed now by ${opened.holder}`),
     );
-  if (opened.unfinished) {
-    const { what, next } = opened.unfinished;
-    found.push(say.warn("journal-unfinished", what, next));
-  }
+  for (const { what, next } of opened.unfinished) found.push(say.warn("journal-unfinished", what, next));
   const overdue = opened.absences.filter(({ until }) => until !== undefined && until <= today);
   for (const { node, by, until } of overdue)
     found.push(

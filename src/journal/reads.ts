@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import { type Kysely, type QueryCreator, sql } from "kysely";
 import { printable } from "../base/quote.ts";
 import type { CommandName, NodeEnd } from "../events/events.ts";
 import type { Absence, Change, DeedRecord, Known, RunRecord } from "../rotation/records.ts";
@@ -77,7 +77,24 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
     return (await (fleet === undefined ? all : ofFleet).execute()).map(deedOf);
   },
 
-  run: async (id) => {
+  lastSets: async (fleet) => {
+    const rows = await db
+      .with("good", (query) =>
+        goodDeploys(query, fleet, ["back", "kept out"])
+          .clearOrderBy()
+          .select(["trips.node", "runs.set", "runs.sets"])
+          .select(
+            sql<number>`row_number() over (partition by trips.node order by trips.ended desc)`.as("nth"),
+          ),
+      )
+      .selectFrom("good")
+      .selectAll()
+      .where("nth", "=", 1)
+      .execute();
+    return new Map(rows.map((row) => [row.node, setOf(row, row.node)]));
+  },
+
+  run: async (id, printed = true) => {
     const [row, another] = await db
       .selectFrom("runs")
       .selectAll()
@@ -97,12 +114,9 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
       .where("run", "=", row.id)
       .orderBy("ended")
       .execute();
-    const outputs = await db
-      .selectFrom("outputs")
-      .selectAll()
-      .where("run", "=", row.id)
-      .orderBy("at")
-      .execute();
+    const outputs = printed
+      ? await db.selectFrom("outputs").selectAll().where("run", "=", row.id).orderBy("at").execute()
+      : [];
     const deeds = await db.selectFrom("deeds").selectAll().where("run", "=", row.id).orderBy("at").execute();
     return {
       ...runOf(row),
@@ -159,7 +173,7 @@ const setOf = (row: Pick<Tables["runs"], "set" | "sets">, node: string): Record<
   (row.sets === null ? undefined : readSets(row.sets)[node]) ?? readSet(row.set);
 
 /** Trips of deploys and rollbacks that ended well, the last first. */
-const goodDeploys = (db: Kysely<Tables>, fleet: string, ends: NodeEnd[]) =>
+const goodDeploys = (db: QueryCreator<Tables>, fleet: string, ends: NodeEnd[]) =>
   db
     .selectFrom("trips")
     .innerJoin("runs", "runs.id", "trips.run")

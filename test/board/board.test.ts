@@ -2,11 +2,8 @@ import { expect, test } from "vitest";
 import { board } from "../../src/board/board.ts";
 import { plainLine } from "../../src/board/plain.ts";
 import { reportLines } from "../../src/board/report.ts";
-import { type FleetStatus, statusLines } from "../../src/board/status.ts";
 import type { Event, EventBody } from "../../src/events/events.ts";
 import { nothingYet, reduce, type RunState } from "../../src/events/state.ts";
-import type { Entry } from "../../src/rotation/ports.ts";
-import type { Absence } from "../../src/rotation/records.ts";
 
 const began = Date.parse("2026-01-02T03:04:05.000Z");
 const event = (seconds: number, body: EventBody): Event => ({
@@ -91,75 +88,5 @@ test("a pipe gets one line an event, with its time", () => {
     "03:04:08Z web1 back, 3s out of rotation",
     undefined,
     "03:04:09Z web2 settle: 1 session left (lb2: 1)",
-  ]);
-});
-
-const entry = (over: Partial<Entry>): Entry => ({
-  balancer: "lb1",
-  backend: "app",
-  server: "web1",
-  admin: "ready",
-  weight: 1,
-  initialWeight: 1,
-  outBecause: undefined,
-  status: "UP",
-  lastCheck: "L7OK",
-  sessions: 0,
-  backup: false,
-  checked: true,
-  tracks: undefined,
-  address: "10.0.0.1:8000",
-  agent: undefined,
-  ...over,
-});
-
-test("status is a table of nodes and balancers, and says first which node should be out and is served", () => {
-  const hold = {
-    node: "web2",
-    kind: "hold",
-    run: "7f3a1c",
-    by: "bob@there",
-    reason: "disk",
-    since: new Date(began - 3_600_000),
-    until: new Date(began - 60_000),
-    found: [{ balancer: "lb1", backend: "app", server: "web2", admin: "ready", weight: 1 }],
-  } satisfies Absence;
-  const status: FleetStatus = {
-    fleet: "shop",
-    nodes: [
-      {
-        pool: "web",
-        name: "web1",
-        entries: [entry({ sessions: 2 })],
-        absence: undefined,
-        failure: undefined,
-      },
-      { pool: "web", name: "web2", entries: [entry({ server: "web2" })], absence: hold, failure: undefined },
-      {
-        pool: "web",
-        name: "web3",
-        entries: [entry({ server: "web3", status: "DOWN", outBecause: "health", lastCheck: "L7STS 500" })],
-        absence: undefined,
-        failure: undefined,
-      },
-    ],
-    backends: [
-      { balancer: "lb1", backend: "app", servers: 3, serving: 2, backups: 0, weight: undefined, absent: [] },
-    ],
-    lease: "ann@here (pid 7 on laptop), rota deploy, for 3s",
-    unfinished: ["run 7f3a1c (deploy, by ann@here) is not finished: 1 done; web2 was at restart"],
-    problems: ["lb2: nothing listens at /run/lb2.sock; is HAProxy running?"],
-  };
-  expect(statusLines(status, new Date(began))).toEqual([
-    "! web2 should be out and is IN ROTATION: rota drain web2, or rota ready web2 if it is well",
-    "! lb2: nothing listens at /run/lb2.sock; is HAProxy running?",
-    "shop: lb1/app 2 of 3 serving",
-    "run 7f3a1c (deploy, by ann@here) is not finished: 1 done; web2 was at restart",
-    "being changed by ann@here (pid 7 on laptop), rota deploy, for 3s",
-    "",
-    "node  lb1/app",
-    "web1  UP 2 sess",
-    "web2  UP         held by bob@there for 1h, OVERDUE since 2026-01-02 03:03Z: disk",
-    "web3  DOWN       L7STS 500",
   ]);
 });

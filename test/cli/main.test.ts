@@ -25,6 +25,7 @@ async function rota(
     colourOut: false,
     width: 100,
     keyboard: undefined,
+    outGone: () => false,
     questions: process.stderr,
   });
   return { code, ...said };

@@ -213,7 +213,7 @@ const opened: Opened = {
   ahead: 0,
   holder: undefined,
   holderIsGone: false,
-  unfinished: undefined,
+  unfinished: [],
   absences: [],
 };
 const journal = (more: Partial<Opened>, lacksShared = false): Finding[] =>
@@ -230,7 +230,7 @@ test("a journal: its mode, clock, lease, and what it knows to be unfinished", ()
   expect(told(journal({ ahead: -9_000 }))).toEqual(["warn journal-clock"]);
   expect(told(journal({ holder: "ada" }))).toEqual([]);
   expect(told(journal({ holder: "ada", holderIsGone: true }))).toEqual(["warn journal-lease"]);
-  expect(journal({ unfinished: { what: "run 7f", next: "rota resume 7f" } }).at(-1)).toMatchObject({
+  expect(journal({ unfinished: [{ what: "run 7f", next: "rota resume 7f" }] }).at(-1)).toMatchObject({
     code: "journal-unfinished",
     next: "rota resume 7f",
   });
