@@ -15,7 +15,8 @@ interface Diagnosis {
 
 async function diagnose(site: FakeSite, ...words: string[]): Promise<Diagnosis> {
   const { code, out } = await site.rota("doctor", ...words, "--json");
-  const { findings }: { findings: Finding[] } = JSON.parse(out);
+  const { findings, error }: { findings: Finding[]; error?: unknown } = JSON.parse(out);
+  expect(error).toBeUndefined();
   const told = findings
     .filter(({ verdict }) => verdict !== "ok")
     .map(({ verdict, code: what, on }) => `${verdict} ${what} ${on}`);
@@ -85,11 +86,7 @@ test("each fault is told of what has it, with what to do, and the exit code is 3
 
 /** An hour ahead. */
 async function skewClock(site: FakeSite, name: string): Promise<void> {
-  const host = site.host(name);
-  const bin = join(host.folder, "bin");
-  await mkdir(bin);
-  await writeFile(join(bin, "date"), '#!/bin/sh\nexec /bin/date -d "+1 hour" "$@"\n', { mode: 0o755 });
-  host.path = `${bin}:${host.path}`;
+  await plant(site, name, "date", 'exec /bin/date -d "+1 hour" "$@"');
 }
 
 test("only what is named is looked at", async () => {
@@ -150,6 +147,74 @@ async function withFolders(site: FakeSite): Promise<FakeSite> {
   await writeFile(site.inventory, text);
   return site;
 }
+
+/** A program of this name for the commands of a host. */
+async function plant(site: FakeSite, name: string, program: string, script: string): Promise<void> {
+  const host = site.host(name);
+  const bin = join(host.folder, "bin");
+  await mkdir(bin, { recursive: true });
+  await writeFile(join(bin, program), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  host.path = `${bin}:${host.path}`;
+}
+
+test("a unit that starts the folder behind the link, or whose file has changed", async () => {
+  await using site = await fakeSite({
+    nodes: 3,
+    pool: {
+      release: { upload: "x.tar.gz", to: "/srv/none" },
+      restart: { via: "systemd", run: undefined, unit: "my_app" },
+      upgrade: undefined,
+    },
+  });
+  const unit = (more: string): string =>
+    `[ "$1" = show ] || exit 9\nfor last; do :; done\n[ "$last" = my_app ] || exit 8\nprintf 'LoadState=loaded\\nActiveState=active\\n${more}'`;
+  await plant(site, "web1", "systemctl", unit("WorkingDirectory=/srv/none/releases/41-abc\\n"));
+  await plant(
+    site,
+    "web2",
+    "systemctl",
+    unit("WorkingDirectory=/srv/none/current\\nNeedDaemonReload=yes\\n"),
+  );
+  await plant(site, "web3", "systemctl", "echo LoadState=masked");
+  const { told } = await diagnose(site);
+  expect(told.filter((one) => one.includes(" unit")).toSorted()).toEqual([
+    "bad unit web3",
+    "bad unit-link web1",
+    "warn unit-stale web2",
+  ]);
+});
+
+test("a gunicorn that runs, one that does not, and one that is told by python3, which is not there", async () => {
+  const pidfile = "{PIDFILE}";
+  await using site = await fakeSite({
+    nodes: 2,
+    pool: {
+      restart: { via: "gunicorn", run: undefined, pidfile, how: "workers" },
+      vars: { PIDFILE: "/nowhere/pid" },
+    },
+  });
+  const lean = join(site.host("web2").folder, "lean");
+  await mkdir(lean);
+  for (const tool of ["cat", "date", "id", "tr"]) await symlink(`/usr/bin/${tool}`, join(lean, tool));
+  site.host("web2").path = lean;
+  const { told } = await diagnose(site);
+  expect(told.filter((one) => !ofFakes.includes(one)).toSorted()).toEqual([
+    "bad host-python3 web2",
+    "warn pidfile web1",
+    "warn pidfile web2",
+  ]);
+});
+
+test("by the status page any level of socket is enough, and a page that is held out is told of", async () => {
+  await using site = await fakeSite({
+    nodes: 2,
+    haproxy: { level: "operator" },
+    pool: { drain: { via: "status-page" }, status_page: { out: "touch out", in: "rm out" } },
+  });
+  site.app("web2").answers({ status: 404 });
+  const { code, told } = await diagnose(site);
+  expect({ code, told }).toEqual({ code: 0, told: [...ofFakes, "warn page-out web2"] });
+});
 
 test("an environment variable that is not set is told of, and no stack trace", async () => {
   await using site = await fakeSite({ nodes: 1, pool: { vars: { TOKEN: { env: "NOT_SET_ANYWHERE" } } } });
