@@ -1,5 +1,5 @@
 /** What one balancer says of itself. Asks only, and changes nothing. */
-import { readFile, readlink } from "node:fs/promises";
+import { readFile, readlink, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { RotaError, messageOf } from "../base/errors.ts";
 import { type Info, type ServerState, readCsv } from "../balancer/answers.ts";
@@ -28,9 +28,17 @@ export interface Seen {
   /** Undefined where the level does not show it. */
   environment: Environment | undefined;
   /** Undefined where the inventory names none. */
-  master: { workers: number[] } | { problem: string } | undefined;
+  master: Master | { problem: string } | undefined;
   /** A text says why it can't be seen. */
   config: HaproxyConfig | string;
+}
+
+/** What its master says. */
+export interface Master {
+  /** Process ids, old ones too. */
+  workers: number[];
+  /** Reloads since the last good one. */
+  failedReloads: number;
 }
 
 /** A server line, as its health is seen. */
@@ -155,19 +163,28 @@ const showEnv = (name: string): Command<string | undefined> => ({
 async function masterOf({ name, master }: SocketBalancer, ways: Ways): Promise<Seen["master"]> {
   if (!master) return undefined;
   try {
-    const [workers] = await runtimeOn(ways, name, master).ask(showProc());
-    return { workers };
+    const [said] = await runtimeOn(ways, name, master).ask(showMaster);
+    return said;
   } catch (thrown) {
     return { problem: messageOf(thrown) };
   }
 }
+
+/** Source: Management Guide §9.4, "show proc". */
+const showMaster: Command<Master> = {
+  ...showProc(),
+  read: (frame) => ({
+    workers: showProc().read(frame),
+    failedReloads: Number(/^\d+\s+master\s.*\[failed: (\d+)\]/m.exec(frame)?.[1] ?? 0),
+  }),
+};
 
 const longestConfig = 4 * 1024 * 1024;
 
 /** Read where it lies on this machine, and is certainly that of this process. */
 async function configOf(
   { socket }: SocketBalancer,
-  { pid }: Info,
+  { pid, uptime = 0 }: Info,
   environment: Environment | undefined,
 ): Promise<HaproxyConfig | string> {
   if (environment === undefined) return "HAProxy does not say at this socket where it is";
@@ -178,7 +195,11 @@ async function configOf(
     const { files } = environment;
     if (!words[0]?.includes("haproxy") || files.some((file) => !words.includes(file)))
       return "the process is not one of this machine";
-    const texts = await Promise.all(files.map((file) => readFile(resolve(cwd, file), "utf8")));
+    const paths = files.map((file) => resolve(cwd, file));
+    const changes = await Promise.all(paths.map(async (path) => (await stat(path)).mtimeMs));
+    if (Math.max(...changes) > Date.now() - uptime * 1_000)
+      return `${files.join(", ")} has changed since its worker began, and may not be what runs`;
+    const texts = await Promise.all(paths.map((path) => readFile(path, "utf8")));
     const text = texts.join("\n");
     if (text.length > longestConfig) return "it is too long";
     return readHaproxyConfig(text) ?? `${files.join(", ")} has conditions (.if)`;

@@ -76,6 +76,7 @@ function judgeMaster({ master, environment, info }: Seen, say: Say): Finding[] {
     ];
   return [
     say.ok("balancer-master", "its master socket answers"),
+    ...(master.failedReloads === 0 ? [] : [judgeFailedReloads(master.failedReloads, say)]),
     ...(old.length === 0
       ? []
       : [
@@ -87,6 +88,13 @@ function judgeMaster({ master, environment, info }: Seen, say: Say): Finding[] {
         ]),
   ];
 }
+
+const judgeFailedReloads = (times: number, say: Say): Finding =>
+  say.warn(
+    "balancer-failed-reload",
+    `its last ${times === 1 ? "reload has" : `${times} reloads have`} failed: it goes on with the configuration before, and the next start of it would fail`,
+    "haproxy -c -f its configuration; mend what that names, then reload it",
+  );
 
 /** A master hands its listeners to the next worker by itself. */
 function judgeReload({ environment, config, master }: Seen, say: Say): Finding[] {

@@ -13,6 +13,7 @@ export const findingCodes = [
   "balancer-version",
   "balancer-master",
   "balancer-old-workers",
+  "balancer-failed-reload",
   "balancer-reload",
   "balancer-state-file",
   "balancer-config",

@@ -28,7 +28,7 @@ const seen = (more: Partial<Seen> = {}): Seen => ({
   servers: [{ backend: "app", server: "web1", checked: true, agent: false, tracks: "" }],
   backends: [{ backend: "app", algorithm: "roundrobin", cookie: "", queued: 0 }],
   environment: { files: ["/etc/h.cfg"], mastered: true, masterSocket: "unix@/run/m.sock" },
-  master: { workers: [10] },
+  master: { workers: [10], failedReloads: 0 },
   config: config(" server web1 10.0.0.1:80 check\n"),
   ...more,
 });
@@ -47,9 +47,14 @@ test("a balancer that is well has nothing to be said of", () => {
 test.each<[string, Partial<Seen>, string[]]>([
   ["an operator's socket", { level: "operator" }, ["bad balancer-level"]],
   ["no master in the inventory", { master: undefined }, ["warn balancer-master"]],
-  ["another HAProxy's master", { master: { workers: [11] } }, ["bad balancer-master"]],
+  ["another HAProxy's master", { master: { workers: [11], failedReloads: 0 } }, ["bad balancer-master"]],
   ["a master that can't be asked", { master: { problem: "no" } }, ["bad balancer-master"]],
-  ["an old worker that lives", { master: { workers: [10, 7] } }, ["warn balancer-old-workers"]],
+  [
+    "an old worker that lives",
+    { master: { workers: [10, 7], failedReloads: 0 } },
+    ["warn balancer-old-workers"],
+  ],
+  ["a reload that failed", { master: { workers: [10], failedReloads: 1 } }, ["warn balancer-failed-reload"]],
   ["a configuration elsewhere", { config: "on another machine" }, ["unseen balancer-config"]],
   [
     "no master process at all",

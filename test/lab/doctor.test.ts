@@ -1,10 +1,14 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { exchange } from "../../src/balancer/exchange.ts";
+import { notYet, yes } from "../../src/base/poll.ts";
 import type { Finding } from "../../src/doctor/findings.ts";
 import type { LabBalancer } from "./balancer.ts";
+import { signal } from "./family.ts";
 import { type Lab, startLab } from "./lab.ts";
 import { runRota } from "./rota.ts";
+import { waitFor } from "./wait.ts";
 
 /** "bad host-key web1" of all that is not ok. */
 async function diagnose(lab: Lab, inventory: string): Promise<{ code: number | null; told: string[] }> {
@@ -39,19 +43,37 @@ test("doctor on real HAProxies and sshds: what is well is ok, and each planted f
     { nodes: { web2: { ssh: { known_hosts: known } } } },
     { balancers: { lb2: { socket: `unix:${lb2.operatorSocket}`, master: master(lb2) } } },
   );
+  await failToReload(lb2);
   expect(await diagnose(lab, inventory)).toEqual({
     code: 3,
     told: [
       "bad balancer-level lb2",
       "bad host-key web2",
       "bad page web3",
+      "unseen balancer-config lb2", // its file is not what runs
       "warn backend-checks lb1/app",
       "warn backend-inter lb1/app",
       "warn backend-redispatch lb1/app",
-      "warn balancer-state-file lb2",
+      "warn balancer-failed-reload lb2",
     ],
   });
 });
+
+/** Its configuration is one that does not start; what runs, runs on. */
+async function failToReload({ configFile, pid, masterSocket }: LabBalancer): Promise<void> {
+  await writeFile(configFile, `${await readFile(configFile, "utf8")}\nnonsense\n`);
+  signal(pid, "SIGUSR2");
+  const within = { connect: 1_000, reply: 1_000 };
+  const failed = async (): Promise<boolean> => {
+    const [answer = ""] = await exchange({ kind: "unix", path: masterSocket }, "show proc", 1, within).catch(
+      () => [],
+    );
+    return answer.includes("[failed: 1]");
+  };
+  await waitFor("the reload to fail", 10_000, async () =>
+    (await failed()) ? yes(undefined) : notYet("not yet"),
+  );
+}
 
 async function change(balancer: LabBalancer, edit: (text: string) => string): Promise<void> {
   const { configFile } = balancer;
