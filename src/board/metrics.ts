@@ -14,18 +14,30 @@ type Sample = [labels: Record<string, string>, value: number];
 export function metricsLines(fleet: string, totals: Totals, now: Serving[] = []): string[] {
   const of = (labels: Record<string, string> = {}): Record<string, string> => ({ fleet, ...labels });
   return [
-    ...family("rota_runs_total", "counter", "Runs in the journal, by command and outcome.", [
-      ...totals.runs.map(({ command, outcome, count }): Sample => [of({ command, outcome }), count]),
-    ]),
-    ...family("rota_rotations_total", "counter", "Trips of nodes that ended, by how.", [
-      ...totals.rotations.map(({ outcome, count }): Sample => [of({ outcome }), count]),
-    ]),
-    ...family("rota_step_seconds_sum", "counter", "Time that each step of a rotation took, in all.", [
-      ...totals.steps.map(({ step, seconds }): Sample => [of({ step }), Math.round(seconds * 1_000) / 1_000]),
-    ]),
-    ...family("rota_step_seconds_count", "counter", "How many times each step was done.", [
-      ...totals.steps.map(({ step, count }): Sample => [of({ step }), count]),
-    ]),
+    ...family(
+      "rota_runs_total",
+      "counter",
+      "Runs in the journal, by command and outcome.",
+      totals.runs.map(({ command, outcome, count }): Sample => [of({ command, outcome }), count]),
+    ),
+    ...family(
+      "rota_rotations_total",
+      "counter",
+      "Trips of nodes that ended, by how.",
+      totals.rotations.map(({ outcome, count }): Sample => [of({ outcome }), count]),
+    ),
+    ...family(
+      "rota_step_seconds_sum",
+      "counter",
+      "Time that each step of a rotation took, in all.",
+      totals.steps.map(({ step, seconds }): Sample => [of({ step }), Math.round(seconds * 1_000) / 1_000]),
+    ),
+    ...family(
+      "rota_step_seconds_count",
+      "counter",
+      "How many times each step was done.",
+      totals.steps.map(({ step, count }): Sample => [of({ step }), count]),
+    ),
     ...family(
       "rota_leases_lost_total",
       "counter",
@@ -40,12 +52,18 @@ export function metricsLines(fleet: string, totals: Totals, now: Serving[] = [])
     ...family("rota_runs_unfinished", "gauge", "Runs that have no end: under way, or cut off.", [
       [of(), totals.unfinished],
     ]),
-    ...family("rota_backend_serving", "gauge", "Servers of a backend that take traffic.", [
-      ...now.map(({ place, serving }): Sample => [of({ place }), serving]),
-    ]),
-    ...family("rota_backend_servers", "gauge", "Servers of a backend, backups not counted.", [
-      ...now.map(({ place, servers }): Sample => [of({ place }), servers]),
-    ]),
+    ...family(
+      "rota_backend_serving",
+      "gauge",
+      "Servers of a backend that take traffic.",
+      now.map(({ place, serving }): Sample => [of({ place }), serving]),
+    ),
+    ...family(
+      "rota_backend_servers",
+      "gauge",
+      "Servers of a backend, backups not counted.",
+      now.map(({ place, servers }): Sample => [of({ place }), servers]),
+    ),
   ];
 }
 

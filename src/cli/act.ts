@@ -35,7 +35,7 @@ import { underLease } from "./lease.ts";
 import { wentOn } from "./refuse.ts";
 import { errorLines, showError } from "./show-error.ts";
 import { shownToOthers } from "./live.ts";
-import { writeMetrics } from "./metrics.ts";
+import { tellLoss, writeMetrics } from "./metrics.ts";
 import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
 import { untilNotPaused } from "./paused.ts";
@@ -110,6 +110,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   if (failure) await lastWord(() => journal.end(run, end, failure.message), left);
   const ms = Math.round(systemClock.now() - began);
   view.emit({ type: "run ended", run, end, ms, ...(failure ? told(failure) : {}) });
+  if (lease.lost.aborted) await tellLoss(known, { ...start, run });
   await writeMetrics(known, start.fleet, io);
   over.abort();
   view.close();

@@ -3,6 +3,7 @@ import { messageOf } from "../base/errors.ts";
 import { metricsLines } from "../board/metrics.ts";
 import type { FleetView } from "../console/view.ts";
 import type { OpenJournal } from "../journal/journal.ts";
+import type { World } from "../rotation/world.ts";
 import type { Io } from "./io.ts";
 
 /** @param now what the balancers say, where somebody has looked */
@@ -35,3 +36,10 @@ export async function writeMetrics(
     io.err(`the metrics could not be written to ${path}: ${messageOf(thrown)}`);
   }
 }
+
+/** Its own run it can't end any more; but that the lease was lost is not to be forgotten, for those who count. */
+export const tellLoss = (
+  journal: Pick<OpenJournal, "did">,
+  { fleet, run, by, reason }: Pick<World, "run" | "fleet" | "by" | "reason">,
+): Promise<void> =>
+  journal.did({ deed: "lose lease", fleet, run, by, reason, what: undefined }).catch(() => undefined);

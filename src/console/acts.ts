@@ -7,12 +7,10 @@ const node = z.string().regex(/^[@A-Za-z0-9_*?[\]][\w.:*?[\]-]{0,255}$/);
 const nodes = z.array(node).max(5_000);
 const some = nodes.min(1);
 const run = z.string().regex(/^[0-9a-f]{1,12}$/);
-const reason = z
-  .string()
-  .trim()
-  .max(500)
-  // oxlint-disable-next-line no-control-regex
-  .regex(/^[^\u0000-\u001f\u007f]*$/);
+/** On one line: no process can be given more. */
+// oxlint-disable-next-line no-control-regex
+const line = z.string().regex(/^[^\u0000-\u001f\u007f]*$/);
+const reason = line.trim().max(500);
 const why = reason.optional();
 const word = z.string().regex(/^[\w.,%:-]{1,64}$/);
 const variable = z.string().regex(/^[A-Za-z_]\w{0,63}$/);
@@ -24,7 +22,7 @@ const act = z.discriminatedUnion("do", [
   z.strictObject({
     do: z.literal("deploy"),
     nodes,
-    set: z.record(variable, z.string().max(1_000)),
+    set: z.record(variable, line.max(1_000)),
     batch: word.optional(),
     reason: why,
   }),

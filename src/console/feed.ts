@@ -1,75 +1,96 @@
 /** One look at the fleet for everybody who watches, at a pace that costs little; only what changed travels. */
-import { performance } from "node:perf_hooks";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
-import type { FleetView, NodeView, RunNodeView, RunView } from "./view.ts";
+import { type Message, type Picture, differences } from "./changes.ts";
+import type { Begun } from "./started.ts";
 
-/** Everything that a page needs to begin with, or what is other than before. */
-export interface Message {
-  /** The first one: all of it. */
-  whole?: true;
-  fleet?: Omit<FleetView, "nodes"> & { names: string[] };
-  nodes?: NodeView[];
-  run?: (Omit<RunView, "nodes"> & { names: string[] }) | null;
-  runNodes?: RunNodeView[];
-  /** Why nothing new is known; null: it is again. */
-  trouble?: string | null;
-}
-
-export interface Picture {
-  fleet: FleetView;
-  run: RunView | undefined;
-}
+/** A message as it goes over the wire: made once, however many read it. */
+export type Frame = Uint8Array<ArrayBuffer>;
 
 export interface Feed extends AsyncDisposable {
   /** Told all at once, then what changes. @returns what ends it */
-  watch(listener: (message: string) => void): () => void;
+  watch(listener: (frame: Frame) => void): () => void;
   latest(): Picture | undefined;
-  watchers(): number;
+  /** Milliseconds since the last look that succeeded. */
+  age(): number;
   /** Looks again now: something was done. */
   hurry(): void;
 }
 
-/** Milliseconds between two looks: with somebody watching, with nobody; and how much of a core they may take. */
-const pace = { watched: 400, alone: 2_000, slowest: 5_000, share: 0.04 };
+export interface Sources {
+  look: () => Promise<Picture>;
+  begun: () => Begun[];
+}
 
-export function startFeed(look: () => Promise<Picture>, clock: Clock): Feed {
-  const listeners = new Set<(message: string) => void>();
+/** Milliseconds between two looks. */
+const pace = {
+  /** A change is to be seen within half a second. */
+  watched: 250,
+  /** A balancer with many servers has more to tell. */
+  large: 1_000,
+  alone: 2_000,
+  /** After something was done. */
+  hurried: 60,
+  slowest: 5_000,
+};
+const isLarge = 100;
+/** Of a core, at most: for looking and for telling. */
+const share = 0.07;
+
+export function startFeed({ look, begun }: Sources, clock: Clock): Feed {
+  const listeners = new Set<(frame: Frame) => void>();
   const over = new AbortController();
-  let hurried = new AbortController();
-  let last: Picture | undefined;
-  let trouble: string | undefined;
-  let cost = 0;
+  let [hurried, differs, begunTold] = [new AbortController(), differences(), "[]"];
+  let [last, whole]: [Picture | undefined, Frame | undefined] = [undefined, undefined];
+  let [trouble, seen]: [string | undefined, number] = [undefined, clock.now()];
 
   const tell = (message: Message): void => {
     if (Object.keys(message).length === 0) return;
-    const text = JSON.stringify(message);
-    for (const listener of listeners) listener(text);
+    whole = undefined;
+    const frame = frameOf(message);
+    for (const listener of listeners) listener(frame);
   };
 
-  async function lookOnce(): Promise<void> {
-    const before = performance.eventLoopUtilization();
+  async function lookOnce(): Promise<Message> {
     try {
       const now = await look();
-      const message = changes(last, now);
-      if (trouble !== undefined) message.trouble = null;
-      [last, trouble] = [now, undefined];
-      tell(message);
+      const message = { ...differs(now), ...(trouble === undefined ? {} : { trouble: null }) };
+      [last, trouble, seen] = [now, undefined, clock.now()];
+      return message;
     } catch (thrown) {
       const said = messageOf(thrown);
-      if (said !== trouble) tell({ trouble: said });
+      const isNew = said !== trouble;
       trouble = said;
+      return isNew ? { trouble } : {};
     }
-    cost = performance.eventLoopUtilization(before).active;
+  }
+
+  /** Told also while nothing can be looked at. */
+  function begunSince(): Message {
+    const now = begun();
+    const text = JSON.stringify(now);
+    if (text === begunTold) return {};
+    begunTold = text;
+    return { begun: now };
   }
 
   async function loop(): Promise<void> {
+    let before = process.cpuUsage();
     while (!over.signal.aborted) {
-      await lookOnce();
-      const rest = listeners.size > 0 ? pace.watched : pace.alone;
-      const wait = Math.min(pace.slowest, Math.max(rest, cost / pace.share));
+      const message = await lookOnce();
+      tell({ ...message, ...begunSince() });
+      // All that was done since the last look, pages that were told included.
+      const { user, system } = process.cpuUsage(before);
+      before = process.cpuUsage();
+      const isAlone = listeners.size === 0;
+      const many = (last?.fleet.nodes.length ?? 0) >= isLarge;
+      const rest = isAlone ? pace.alone : many ? pace.large : pace.watched;
+      const wait = Math.min(pace.slowest, Math.max(rest, (user + system) / 1_000 / share));
       await clock.sleep(wait, AbortSignal.any([over.signal, hurried.signal]));
-      if (hurried.signal.aborted) hurried = new AbortController();
+      if (hurried.signal.aborted) {
+        await clock.sleep(pace.hurried, over.signal);
+        hurried = new AbortController();
+      }
     }
   }
   const running = loop();
@@ -78,11 +99,17 @@ export function startFeed(look: () => Promise<Picture>, clock: Clock): Feed {
     watch(listener) {
       if (listeners.size === 0) hurried.abort();
       listeners.add(listener);
-      listener(JSON.stringify(whole(last, trouble)));
+      whole ??= frameOf({
+        ...(last ? differences()(last) : {}),
+        whole: true,
+        begun: begun(),
+        ...(trouble === undefined ? {} : { trouble }),
+      });
+      listener(whole);
       return () => void listeners.delete(listener);
     },
     latest: () => last,
-    watchers: () => listeners.size,
+    age: () => clock.now() - seen,
     hurry: () => hurried.abort(),
     async [Symbol.asyncDispose]() {
       over.abort();
@@ -91,45 +118,7 @@ export function startFeed(look: () => Promise<Picture>, clock: Clock): Feed {
   };
 }
 
-const whole = (last: Picture | undefined, trouble: string | undefined): Message => ({
-  ...(last ? changes(undefined, last) : {}),
-  whole: true,
-  ...(trouble === undefined ? {} : { trouble }),
-});
+const encoder = new TextEncoder();
 
-/** What is other than before. */
-export function changes(before: Picture | undefined, now: Picture): Message {
-  const { nodes, ...rest } = now.fleet;
-  const fleet = { ...rest, names: nodes.map(({ name }) => name) };
-  const message: Message = {};
-  if (!same(headOf(before), fleet)) message.fleet = fleet;
-  const changed = othersIn(before?.fleet.nodes ?? [], nodes);
-  if (changed.length > 0) message.nodes = changed;
-  if (!now.run) return before?.run || !before ? { ...message, run: null } : message;
-  const { nodes: runNodes, ...run } = now.run;
-  const isOther = before?.run?.run !== run.run;
-  const head = { ...run, names: runNodes.map(({ name }) => name) };
-  if (isOther || !same(runHeadOf(before), head)) message.run = head;
-  const moved = othersIn(isOther ? [] : (before?.run?.nodes ?? []), runNodes);
-  if (moved.length > 0) message.runNodes = moved;
-  return message;
-}
-
-const headOf = (picture: Picture | undefined): unknown => {
-  if (!picture) return undefined;
-  const { nodes, ...rest } = picture.fleet;
-  return { ...rest, names: nodes.map(({ name }) => name) };
-};
-
-const runHeadOf = (picture: Picture | undefined): unknown => {
-  if (!picture?.run) return undefined;
-  const { nodes, ...rest } = picture.run;
-  return { ...rest, names: nodes.map(({ name }) => name) };
-};
-
-const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-
-function othersIn<T extends { name: string }>(before: T[], now: T[]): T[] {
-  const old = new Map(before.map((one) => [one.name, JSON.stringify(one)]));
-  return now.filter((one) => old.get(one.name) !== JSON.stringify(one));
-}
+/** Server-sent events, WHATWG HTML §9.2: JSON has no line break of its own. */
+const frameOf = (message: Message): Frame => encoder.encode(`data: ${JSON.stringify(message)}\n\n`);

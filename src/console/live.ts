@@ -1,39 +1,46 @@
-/** Server-sent events (WHATWG HTML §9.2): what changes, to one page. */
+/** What changes, to one page, for as long as its token is one. */
 import type { Context } from "hono";
-import { streamSSE } from "hono/streaming";
 import type { ConsoleParts, Env } from "./app.ts";
+import type { Frame } from "./feed.ts";
 
-/** Milliseconds between two signs of life: a proxy would end a stream that is silent. */
-const pulse = 15_000;
-/** Messages that a page may be behind; one that does not read comes again by itself, and is told all. */
-const mostBehind = 50;
+/** Milliseconds between two signs of life, as a proxy would end a stream that is silent; then its token is looked at, too. */
+const pulse = 5_000;
+/** Bytes that a page may be behind; one that does not read is let go, comes again by itself, and is told all. */
+const mostBehind = 1_000_000;
 
-export function liveStream(at: Context<Env>, { feed, starter }: ConsoleParts): Response {
-  at.header("x-accel-buffering", "no"); // nginx would hold it back
-  return streamSSE(at, async (stream) => {
-    let [behind, done] = [0, () => {}];
-    const over = new Promise<void>((resolve) => (done = resolve));
-    const send = (event: string, data: string): void => {
-      if (behind > mostBehind) return done();
-      behind += 1;
-      void stream.writeSSE({ event, data }).finally(() => (behind -= 1));
-    };
-    const unwatch = feed.watch((message) => send("change", message));
-    let begun = "";
-    const tellBegun = (): void => {
-      const now = JSON.stringify(starter.begun());
-      if (now !== begun) send("begun", (begun = now));
-    };
-    tellBegun();
-    const looks = setInterval(tellBegun, 300);
-    const beats = setInterval(() => send("pulse", ""), pulse);
-    stream.onAbort(() => done());
-    try {
-      await over;
-    } finally {
-      clearInterval(looks);
-      clearInterval(beats);
-      unwatch();
-    }
+const sign = new TextEncoder().encode(":\n\n");
+
+export function liveStream(at: Context<Env>, { feed, people }: ConsoleParts): Response {
+  const token = at.get("token");
+  let end = (): void => {};
+  const body = new ReadableStream<Frame>(
+    {
+      start(controller) {
+        const send = (frame: Frame): void => {
+          if ((controller.desiredSize ?? 0) >= -mostBehind) return controller.enqueue(frame);
+          end();
+          controller.error(new Error("it does not read"));
+        };
+        const beat = async (): Promise<void> => {
+          // A journal that does not answer shuts nobody out.
+          const isIn = await people.whose(token).catch(() => true);
+          if (isIn) return send(sign);
+          end();
+          controller.close();
+        };
+        const beats = setInterval(() => void beat(), pulse);
+        const unwatch = feed.watch(send);
+        end = () => {
+          clearInterval(beats);
+          unwatch();
+        };
+      },
+      cancel: () => end(),
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: 0 }),
+  );
+  return at.body(body, 200, {
+    "content-type": "text/event-stream",
+    "x-accel-buffering": "no", // nginx would hold it back
   });
 }

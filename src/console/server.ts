@@ -29,6 +29,7 @@ export async function serveConsole(parts: ConsoleParts, { host, port, tls }: Whe
   const limits = {
     headersTimeout: 10_000,
     requestTimeout: 15_000,
+    connectionsCheckingInterval: 2_000,
     keepAliveTimeout: 30_000,
     maxHeaderSize: 8_192,
   };

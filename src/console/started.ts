@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as z from "zod";
+import { RotaError } from "../base/errors.ts";
 
 export interface Begun {
   id: string;
@@ -20,14 +21,16 @@ export interface Begun {
 
 /** Disposal lets go of what runs: it goes on. */
 export interface Starter extends Disposable {
-  /** @param words of `rota` */
+  /** @param words of `rota` @throws RotaError REFUSED for too many at once */
   start(words: string[], about: { by: string; what: string }): Begun;
   /** The newest first. */
-  begun(): Begun[];
+  begun: () => Begun[];
 }
 
 /** Kept in memory; the journal has all that they did. */
 const most = 50;
+/** Each is a process; more than a person means to have. */
+const mostAtOnce = 10;
 
 /** What is of interest in a line of --json. */
 const said = z.looseObject({
@@ -58,6 +61,11 @@ export function starter(
     },
     begun: () => all,
     start(words, { by, what }) {
+      if (children.size >= mostAtOnce)
+        throw new RotaError("REFUSED", {
+          problem: `${mostAtOnce} commands that were begun here still run`,
+          left: "nothing was touched",
+        });
       const one: Begun = { id: randomBytes(6).toString("hex"), by, what, at: new Date().toISOString() };
       all.unshift(one);
       all.splice(most);
@@ -72,8 +80,9 @@ export function starter(
       child.stdout.setEncoding("utf8").on("data", (text: string) => {
         const lines = (rest + text).split("\n");
         rest = (lines.pop() ?? "").slice(-1_000_000);
+        const before = one.run;
         for (const line of lines) hear(one, line);
-        onChange();
+        if (one.run !== before) onChange();
       });
       child.once("error", ({ message }) => {
         Object.assign(one, { code: 70, problem: `it could not be started: ${message}` });

@@ -3,7 +3,7 @@ import type { FleetStatus, NodeStatus } from "../board/fleet-status.ts";
 import { overdueLines } from "../board/overdue.ts";
 import { markOf, noteOn, stateOf } from "../board/status-table.ts";
 import type { RunEnd, StepName } from "../events/events.ts";
-import type { WholeRun } from "../rotation/records.ts";
+import type { RunRecord, WholeRun } from "../rotation/records.ts";
 
 /** One server line: its place in `FleetView.places`, its state, sessions, requests a second, errors, whether it serves. */
 export type EntryView = [
@@ -108,11 +108,18 @@ export interface RunView {
   ended: string | undefined;
   outcome: RunEnd | undefined;
   message: string | undefined;
+  /** Open: nobody does it any more, and somebody may go on with it or close it. */
+  state: "under way" | "open" | "closed";
   /** Who asked it to start no other node. */
   paused: string | undefined;
   nodes: RunNodeView[];
   deeds: { at: string; deed: string; by: string; reason: string | undefined; what: string | undefined }[];
 }
+
+/** One line of the history. */
+export type RunLine = Omit<RunView, "nodes" | "deeds" | "paused" | "fleet" | "message" | "state"> & {
+  nodes: number;
+};
 
 export interface RunNodeView {
   name: string;
@@ -123,27 +130,45 @@ export interface RunNodeView {
   why: string | undefined;
 }
 
+/** How it was called is in the journal only: it names files of this machine. */
+export const runLine = (run: RunRecord): RunLine => ({
+  run: run.run,
+  command: run.command,
+  by: run.by,
+  reason: run.reason,
+  set: run.set,
+  started: run.started.toISOString(),
+  ended: run.ended?.toISOString(),
+  outcome: run.outcome,
+  nodes: run.nodes.length,
+});
+
+/** What was done by hand is done anew; only where it was cut off it may still have to be gone on with. */
+function isOpen({ command, ended, outcome }: RunRecord): boolean {
+  const byHand = command === "drain" || command === "ready";
+  return ended === undefined || (!byHand && (outcome === "failed" || outcome === "interrupted"));
+}
+
 export function runView(
   run: WholeRun,
-  { seen = {}, paused }: { seen?: Record<string, string>; paused?: string | undefined } = {},
+  {
+    seen = {},
+    paused,
+    underWay = false,
+  }: { seen?: Record<string, string>; paused?: string | undefined; underWay?: boolean } = {},
 ): RunView {
   const steps = new Map<string, StepView[]>();
-  for (const { node, step, started, ended, ok, why } of run.steps)
-    steps.set(node, [
-      ...(steps.get(node) ?? []),
-      { step, started: started.toISOString(), ended: ended?.toISOString(), ok, why },
-    ]);
+  for (const { node, step, started, ended, ok, why } of run.steps) {
+    const view = { step, started: started.toISOString(), ended: ended?.toISOString(), ok, why };
+    const own = steps.get(node);
+    if (own) own.push(view);
+    else steps.set(node, [view]);
+  }
   const trips = new Map(run.trips.map((trip) => [trip.node, trip]));
   return {
-    run: run.run,
-    command: run.command,
+    ...runLine(run),
     fleet: run.fleet,
-    by: run.by,
-    reason: run.reason,
-    set: run.set,
-    started: run.started.toISOString(),
-    ended: run.ended?.toISOString(),
-    outcome: run.outcome,
+    state: underWay ? "under way" : isOpen(run) ? "open" : "closed",
     message: run.message,
     paused,
     nodes: run.nodes.map((name) => ({

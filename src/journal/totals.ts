@@ -17,7 +17,7 @@ export async function totalsOf(db: Kysely<Tables>, fleet: string): Promise<Total
   const runs = await db
     .selectFrom("runs")
     .select(["command", "outcome"])
-    .select((eb) => eb.fn.countAll<number>().as("count"))
+    .select((eb) => eb.fn.countAll<number | string>().as("count"))
     .where("fleet", "=", fleet)
     .groupBy(["command", "outcome"])
     .execute();
@@ -25,7 +25,7 @@ export async function totalsOf(db: Kysely<Tables>, fleet: string): Promise<Total
     .selectFrom("trips")
     .innerJoin("runs", "runs.id", "trips.run")
     .select("trips.outcome")
-    .select((eb) => eb.fn.countAll<number>().as("count"))
+    .select((eb) => eb.fn.countAll<number | string>().as("count"))
     .where("runs.fleet", "=", fleet)
     .groupBy("trips.outcome")
     .execute();
@@ -42,10 +42,9 @@ export async function totalsOf(db: Kysely<Tables>, fleet: string): Promise<Total
     .where("fleet", "=", fleet)
     .execute();
   const lost = await db
-    .selectFrom("runs")
-    .select((eb) => eb.fn.countAll<number>().as("count"))
-    .where("fleet", "=", fleet)
-    .where("message", "like", "the lease went to somebody else%")
+    .selectFrom("deeds")
+    .select((eb) => eb.fn.countAll<number | string>().as("count"))
+    .where((eb) => eb.and({ fleet, deed: "lose lease" }))
     .executeTakeFirst();
   const now = new Date().toISOString();
   const sum = new Map<string, { count: number; seconds: number }>();

@@ -26,15 +26,11 @@ export async function ask<T>(path: string, body?: object): Promise<T> {
         },
   ).catch(() => undefined);
   if (!response) throw new Refused({ status: 0, problem: "the console does not answer" });
-  const answer: unknown = await response.json().catch(() => ({}));
-  // The server's own answers.
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  if (!response.ok)
-    throw new Refused({
-      problem: `answered ${response.status}`,
-      ...(answer as object),
-      status: response.status,
-    });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-  return answer as T;
+  const { ok, status } = response;
+  if (!ok) {
+    const said: Partial<Refusal> = await response.json().catch(() => ({}));
+    throw new Refused({ problem: `answered ${status}`, ...said, status });
+  }
+  const answer: T = await response.json();
+  return answer;
 }

@@ -8,6 +8,9 @@ export type Wish =
   | { do: "pause" }
   | { do: "resume" | "abort"; run: RunView };
 
+/** Milliseconds: after the last key; until what will happen is asked for again. */
+const [settled, anew] = [250, 2_000];
+
 interface Props {
   wish: Wish;
   me: Me;
@@ -24,6 +27,8 @@ export function ActDialog({ wish, me, onClose }: Props) {
   const [refusal, setRefusal] = useState<Refusal | undefined>();
   const [busy, setBusy] = useState(false);
   useEffect(() => dialog.current?.showModal(), []);
+  // Not by taking it off the page: closed, it gives the focus back to where it was.
+  const close = (): void => dialog.current?.close();
   const failed =
     wish.do === "resume" ? wish.run.nodes.filter(({ end }) => end === "out").map(({ name }) => name) : [];
   const [retry, setRetry] = useState(true);
@@ -35,19 +40,24 @@ export function ActDialog({ wish, me, onClose }: Props) {
   useEffect(() => {
     setLines([]);
     if (wish.do === "deploy" && !isReady) return undefined;
-    const timer = setTimeout(() => {
-      ask<{ lines: string[] }>("/api/preview", JSON.parse(preview)).then(
+    const look = (): void =>
+      void ask<{ lines: string[] }>("/api/preview", JSON.parse(preview)).then(
         (answer) => setLines(answer.lines),
-        () => setLines([]),
+        (thrown: Error) => setLines([thrown.message]),
       );
-    }, 250);
-    return () => clearTimeout(timer);
+    const timer = setTimeout(look, settled);
+    // The fleet moves on while somebody thinks; a plan of a deploy asks every balancer.
+    const again = wish.do === "deploy" ? undefined : setInterval(look, anew);
+    return () => {
+      clearTimeout(timer);
+      clearInterval(again);
+    };
   }, [preview]);
   const send = (event: Event): void => {
     event.preventDefault();
     if (!isReady || busy) return;
     setBusy(true);
-    ask("/api/acts", body).then(onClose, (thrown: unknown) => {
+    ask("/api/acts", body).then(close, (thrown: unknown) => {
       setBusy(false);
       setRefusal(thrown instanceof Refused ? thrown.refusal : { status: 0, problem: String(thrown) });
     });
@@ -106,7 +116,7 @@ export function ActDialog({ wish, me, onClose }: Props) {
           </div>
         )}
         <div class="hands">
-          <button type="button" onClick={onClose}>
+          <button type="button" onClick={close}>
             Cancel
           </button>
           <button type="submit" class={wish.do === "abort" ? "danger" : "main"} disabled={!isReady || busy}>

@@ -1,26 +1,14 @@
 import { useEffect, useState } from "preact/hooks";
-import type { RunView } from "../view.ts";
+import type { RunLine, RunView } from "../view.ts";
 import { ask } from "./ask.ts";
 import type { Wish } from "./dialog.tsx";
-import { sayMs } from "./model.ts";
+import { sayMs, sayTime } from "./model.ts";
 import { RunPanel } from "./run.tsx";
-
-interface RunLine {
-  run: string;
-  command: string;
-  by: string;
-  reason?: string;
-  set: Record<string, string>;
-  nodes: string[];
-  started: string;
-  ended?: string;
-  outcome?: string;
-}
 
 interface Props {
   run: string | undefined;
-  /** The run under way: when it ends, the list has one more. */
-  now: string | undefined;
+  /** What is seen live: when it begins or ends, the list is another. */
+  now: RunView | undefined;
   canAct: boolean;
   onOpen: (run: string) => void;
   onWish: (wish: Wish) => void;
@@ -28,7 +16,7 @@ interface Props {
 
 export function History({ run, now, canAct, onOpen, onWish }: Props) {
   const [runs, setRuns] = useState<RunLine[]>([]);
-  useEffect(() => void ask<RunLine[]>("/api/runs").then(setRuns, () => undefined), [now]);
+  useEffect(() => void ask<RunLine[]>("/api/runs").then(setRuns, () => undefined), [now?.run, now?.state]);
   return (
     <section aria-labelledby="history">
       <h2 id="history">History</h2>
@@ -58,7 +46,7 @@ export function History({ run, now, canAct, onOpen, onWish }: Props) {
                     {one.run}
                   </a>
                 </th>
-                <td data-label="when">{one.started.slice(0, 19).replace("T", " ")}Z</td>
+                <td data-label="when">{sayTime(one.started)}</td>
                 <td data-label="took">
                   {one.ended ? sayMs(Date.parse(one.ended) - Date.parse(one.started)) : ""}
                 </td>
@@ -67,7 +55,7 @@ export function History({ run, now, canAct, onOpen, onWish }: Props) {
                     " ",
                   )}
                 </td>
-                <td data-label="nodes">{one.nodes.length}</td>
+                <td data-label="nodes">{one.nodes}</td>
                 <td data-label="ended">{one.outcome ?? "unfinished"}</td>
                 <td data-label="by">
                   {one.by}
@@ -90,13 +78,14 @@ function OneRun({ run, now, canAct, onWish }: Omit<Props, "onOpen" | "run"> & { 
     ask<RunView>(`/api/runs/${encodeURIComponent(run)}`).then(setSeen, (thrown: Error) =>
       setProblem(thrown.message),
     );
-  }, [run, now]);
+  }, [run, now?.run, now?.state]);
   if (problem) return <p role="alert">{problem}</p>;
-  if (!seen) return null;
+  const shown = now?.run === run ? now : seen?.run === run ? seen : undefined;
+  if (!shown) return null;
   return (
     <>
-      {seen.run !== now && <RunPanel run={seen} canAct={canAct} onWish={onWish} />}
-      <Printed run={seen} />
+      <RunPanel run={shown} canAct={canAct} onWish={onWish} />
+      <Printed run={shown} />
     </>
   );
 }

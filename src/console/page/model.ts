@@ -1,15 +1,11 @@
 /** What the page knows, and how a message of the server changes it. Pure. */
-import type { Message } from "../feed.ts";
+import type { About } from "../app.ts";
+import type { Message } from "../changes.ts";
+import type { Person } from "../people.ts";
 import type { Begun } from "../started.ts";
 import type { FleetView, NodeView, RunNodeView, RunView } from "../view.ts";
 
-export interface Me {
-  name: string;
-  role: "viewer" | "operator";
-  fleet: string;
-  needs: string[];
-  pools: string[];
-}
+export type Me = Person & About;
 
 export interface Model {
   fleet: FleetView | undefined;
@@ -29,35 +25,33 @@ export const nothing: Model = {
 };
 
 export function changed(model: Model, message: Message): Model {
-  const from = message.whole ? { ...nothing, begun: model.begun } : model;
+  const from = message.whole ? nothing : model;
+  const { trouble, begun = from.begun } = message;
   return {
-    ...from,
     connected: true,
-    trouble: message.trouble === undefined ? from.trouble : (message.trouble ?? undefined),
+    trouble: trouble === undefined ? from.trouble : (trouble ?? undefined),
     fleet: fleetAfter(from.fleet, message),
     run: runAfter(from.run, message),
+    begun,
   };
 }
 
-function fleetAfter(before: FleetView | undefined, { fleet, nodes = [] }: Message): FleetView | undefined {
+function fleetAfter(before: FleetView | undefined, { fleet, names, nodes }: Message): FleetView | undefined {
   const head = fleet ?? before;
-  if (!head) return undefined;
-  const names = fleet?.names ?? before?.nodes.map(({ name }) => name) ?? [];
-  return { ...head, nodes: inOrder<NodeView>(names, before?.nodes ?? [], nodes) };
+  return head && { ...head, nodes: inOrder<NodeView>(names, before?.nodes ?? [], nodes) };
 }
 
-function runAfter(before: RunView | undefined, { run, runNodes = [] }: Message): RunView | undefined {
+function runAfter(before: RunView | undefined, { run, runNames, runNodes }: Message): RunView | undefined {
   if (run === null) return undefined;
   const head = run ?? before;
-  if (!head) return undefined;
-  const same = run === undefined || run.run === before?.run ? (before?.nodes ?? []) : [];
-  const names = run?.names ?? same.map(({ name }) => name);
-  return { ...head, nodes: inOrder<RunNodeView>(names, same, runNodes) };
+  const known = head?.run === before?.run ? (before?.nodes ?? []) : [];
+  return head && { ...head, nodes: inOrder<RunNodeView>(runNames, known, runNodes) };
 }
 
-function inOrder<T extends { name: string }>(names: string[], before: T[], now: T[]): T[] {
+function inOrder<T extends { name: string }>(names: string[] | undefined, before: T[], now: T[] = []): T[] {
+  if (names === undefined && now.length === 0) return before;
   const known = new Map([...before, ...now].map((one) => [one.name, one]));
-  return names.flatMap((name) => known.get(name) ?? []);
+  return (names ?? before.map(({ name }) => name)).flatMap((name) => known.get(name) ?? []);
 }
 
 /** "1m20s", "4.1s", "310ms" */
@@ -71,3 +65,6 @@ export function sayMs(ms: number): string {
     ? `${minutes}m${seconds % 60 ? `${seconds % 60}s` : ""}`
     : `${Math.floor(minutes / 60)}h${minutes % 60}m`;
 }
+
+/** "2026-11-27 01:52:09Z" */
+export const sayTime = (iso: string): string => `${iso.slice(0, 19).replace("T", " ")}Z`;

@@ -1,16 +1,15 @@
 /** The page: who is there, what there is to see, and the hands. */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Message } from "../feed.ts";
-import type { Begun } from "../started.ts";
 import { BegunList } from "./begun.tsx";
 import { ActDialog, type Wish } from "./dialog.tsx";
 import { FleetTable } from "./fleet.tsx";
 import { History } from "./history.tsx";
-import { type Me, type Model, changed, nothing } from "./model.ts";
+import type { Me, Model } from "./model.ts";
 import { RunPanel } from "./run.tsx";
-import { Refused, ask } from "./ask.ts";
+import { ask } from "./ask.ts";
 import { SignIn } from "./sign-in.tsx";
+import { useModel } from "./use-model.ts";
 
 function Page() {
   const [me, setMe] = useState<Me | "nobody" | undefined>();
@@ -80,7 +79,9 @@ function Console({ me, onGone }: { me: Me; onGone: () => void }) {
           </ul>
         )}
         <BegunList begun={model.begun} />
-        {model.run && <RunPanel run={model.run} live canAct={canAct} onWish={setWish} lease={fleet?.lease} />}
+        {model.run && model.run.run !== place.run && (
+          <RunPanel run={model.run} canAct={canAct} onWish={setWish} />
+        )}
         {place.view === "fleet" && fleet && <FleetTable fleet={fleet} canAct={canAct} onWish={setWish} />}
         {place.view === "history" && (
           <History
@@ -88,7 +89,7 @@ function Console({ me, onGone }: { me: Me; onGone: () => void }) {
             onOpen={(run) => setPlace("history", run)}
             onWish={setWish}
             canAct={canAct}
-            now={model.run?.run}
+            now={model.run}
           />
         )}
       </main>
@@ -104,31 +105,6 @@ function Trouble({ model: { connected, trouble } }: { model: Model }) {
       {text}
     </p>
   );
-}
-
-function useModel(onGone: () => void): Model {
-  const [model, setModel] = useState<Model>(nothing);
-  useEffect(() => {
-    const source = new EventSource("/api/live");
-    source.addEventListener("change", ({ data }: MessageEvent<string>) => {
-      const message: Message = JSON.parse(data);
-      setModel((before) => changed(before, message));
-    });
-    source.addEventListener("begun", ({ data }: MessageEvent<string>) => {
-      const begun: Begun[] = JSON.parse(data);
-      setModel((before) => ({ ...before, begun }));
-    });
-    source.addEventListener("error", () => {
-      setModel((before) => ({ ...before, connected: false }));
-      // A token that was removed, or has run out, is no bad connection.
-      ask("/api/me").catch((thrown: unknown) => {
-        if (thrown instanceof Refused && thrown.refusal.status === 401) onGone();
-        else if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5_000);
-      });
-    });
-    return () => source.close();
-  }, []);
-  return model;
 }
 
 interface Place {

@@ -1,27 +1,27 @@
 import { useEffect, useState } from "preact/hooks";
 import type { RunNodeView, RunView } from "../view.ts";
 import type { Wish } from "./dialog.tsx";
-import { sayMs } from "./model.ts";
+import { sayMs, sayTime } from "./model.ts";
 import { Timeline } from "./timeline.tsx";
 
 interface Props {
   run: RunView;
-  /** Under way. */
-  live?: boolean;
   canAct: boolean;
   onWish: (wish: Wish) => void;
-  lease?: string | undefined;
 }
 
 /** One run: what it is, how far it is, each node's steps, and what may be done with it. */
-export function RunPanel({ run, live, canAct, onWish, lease }: Props) {
-  const now = useNow(live === true);
+export function RunPanel({ run, canAct, onWish }: Props) {
+  const lives = run.state === "under way";
+  const now = useNow(lives);
   const done = run.nodes.filter(({ end }) => end !== undefined).length;
   const set = Object.entries(run.set).map(([key, value]) => `${key}=${value}`);
-  const took = (run.ended ? Date.parse(run.ended) : now) - Date.parse(run.started);
-  const isOpen = run.outcome === undefined || run.outcome === "failed" || run.outcome === "interrupted";
-  // The lease is what tells a run that lives from one that was cut off.
-  const lives = live === true && lease !== undefined;
+  const took = run.ended
+    ? sayMs(Date.parse(run.ended) - Date.parse(run.started))
+    : lives
+      ? sayMs(now - Date.parse(run.started))
+      : `begun ${sayTime(run.started)}`;
+  const state = run.outcome ?? (lives ? (run.paused ? `paused by ${run.paused}` : "under way") : "cut off");
   return (
     <section class="run" aria-labelledby={`run-${run.run}`}>
       <div class="bar">
@@ -29,8 +29,7 @@ export function RunPanel({ run, live, canAct, onWish, lease }: Props) {
           {[run.command, ...set].join(" ")} <span class="quiet">run {run.run}</span>
         </h2>
         <p>
-          {run.outcome ?? (lives ? (run.paused ? `paused by ${run.paused}` : "under way") : "cut off")},{" "}
-          {done} of {run.nodes.length}, {sayMs(took)}, by {run.by}
+          <b class={toneOf(run)}>{state}</b>, {done} of {run.nodes.length}, {took}, by {run.by}
           {run.reason ? `: ${run.reason}` : ""}
         </p>
         {canAct && (
@@ -40,12 +39,12 @@ export function RunPanel({ run, live, canAct, onWish, lease }: Props) {
                 Pause after this node
               </button>
             )}
-            {((lives && run.paused) || (!lives && isOpen)) && (
+            {((lives && run.paused) || run.state === "open") && (
               <button type="button" onClick={() => onWish({ do: "resume", run })}>
                 Go on
               </button>
             )}
-            {!lives && isOpen && (
+            {run.state === "open" && (
               <button type="button" class="danger" onClick={() => onWish({ do: "abort", run })}>
                 Abort
               </button>
@@ -54,7 +53,7 @@ export function RunPanel({ run, live, canAct, onWish, lease }: Props) {
         )}
       </div>
       <progress max={run.nodes.length} value={done} aria-label="nodes that are done" />
-      <Timeline run={run} now={now} />
+      <Timeline run={run} now={lives ? now : lastMoment(run)} />
       <ul class="steps">
         {run.nodes.filter(isOfInterest).map((node) => (
           <NodeNow key={node.name} node={node} now={now} />
@@ -63,6 +62,19 @@ export function RunPanel({ run, live, canAct, onWish, lease }: Props) {
       {run.message && <pre class="message">{run.message}</pre>}
     </section>
   );
+}
+
+function toneOf({ state, outcome }: RunView): string {
+  if (outcome === "done") return "good";
+  return state === "under way" || state === "closed" ? "busy" : "bad";
+}
+
+/** Where nobody does it any more, nothing of it runs on. */
+function lastMoment({ started, ended, nodes }: RunView): number {
+  const times = nodes.flatMap(({ steps }) =>
+    steps.flatMap((step) => [step.started, step.ended ?? step.started]),
+  );
+  return Math.max(...[started, ended ?? started, ...times].map((time) => Date.parse(time)));
 }
 
 const isOfInterest = ({ steps, end, why }: RunNodeView): boolean =>
