@@ -37,6 +37,7 @@ function Console({ me, onGone }: { me: Me; onGone: () => void }) {
   const [wish, setWish] = useState<Wish | undefined>();
   const { fleet } = model;
   const canAct = me.role === "operator";
+  useEffect(() => void (document.title = `${me.fleet} · rota`), [me.fleet]);
   return (
     <>
       <header>
@@ -78,7 +79,7 @@ function Console({ me, onGone }: { me: Me; onGone: () => void }) {
             ))}
           </ul>
         )}
-        <BegunList begun={model.begun} />
+        <BegunList begun={model.begun} seen={model.run?.run} />
         {model.run && model.run.run !== place.run && (
           <RunPanel run={model.run} canAct={canAct} onWish={setWish} />
         )}
