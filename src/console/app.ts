@@ -1,6 +1,7 @@
 /** The routes. Everything but the page itself and the health page needs a token; every change needs an operator's. */
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
 import { RotaError } from "../base/errors.ts";
 import { type Act, readAct, wordsOf } from "./acts.ts";
 import type { Feed } from "./feed.ts";
@@ -46,7 +47,11 @@ export interface Env {
   Variables: { person: Person; token: string };
 }
 
-const longestBody = 64 * 1024;
+const tooLarge = "the body is too large";
+const limit = bodyLimit({
+  maxSize: 64 * 1024,
+  onError: (at) => at.json({ problem: tooLarge }, 413),
+});
 
 /** @param isTls it speaks TLS itself */
 export function consoleApp(parts: ConsoleParts, isTls: boolean): Hono<Env> {
@@ -54,7 +59,7 @@ export function consoleApp(parts: ConsoleParts, isTls: boolean): Hono<Env> {
   const door = doorOf(parts.people, isTls);
   app.onError(answerError);
   app.use(headers, knownHost(parts.names));
-  app.use("/api/*", ownPage, bodyLimit({ maxSize: longestBody }));
+  app.use("/api/*", ownPage, limit);
 
   for (const [path, { type, body }] of parts.page)
     app.get(path, (at) => at.body(body, 200, { "content-type": type, "cache-control": "no-cache" }));
@@ -105,6 +110,8 @@ function answerError(thrown: Error, at: Context<Env>): Response {
     return at.json({ code, problem, left, next }, code === "USAGE" ? 400 : 409);
   }
   if (thrown instanceof SyntaxError) return at.json({ problem: "the body is no JSON" }, 400);
+  if (thrown instanceof HTTPException)
+    return at.json({ problem: thrown.status === 413 ? tooLarge : "not to be read" }, thrown.status);
   console.error(thrown);
   return at.json({ problem: "a defect of rota; see the console's log" }, 500);
 }

@@ -22,6 +22,8 @@ export const headers = secureHeaders({
     formAction: ["'none'"],
     frameAncestors: ["'none'"],
   },
+  // Of this name alone: what else is served below it is not ours to say.
+  strictTransportSecurity: "max-age=15552000",
   referrerPolicy: "no-referrer",
   xFrameOptions: "DENY",
 });
