@@ -42,8 +42,8 @@ export interface About {
 }
 
 export interface Env {
-  /** The address of who asks. */
-  Bindings: { address: string };
+  /** The address of who asks; and an end of the connection, without an answer. */
+  Bindings: { address: string; hangUp: () => void };
   Variables: { person: Person; token: string };
 }
 

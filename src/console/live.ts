@@ -17,9 +17,8 @@ export function liveStream(at: Context<Env>, { feed, people }: ConsoleParts): Re
     {
       start(controller) {
         const send = (frame: Frame): void => {
-          if ((controller.desiredSize ?? 0) >= -mostBehind) return controller.enqueue(frame);
-          end();
-          controller.error(new Error("it does not read"));
+          if ((controller.desiredSize ?? 0) >= -mostBehind) controller.enqueue(frame);
+          else at.env.hangUp(); // which cancels the stream
         };
         const beat = async (): Promise<void> => {
           // A journal that does not answer shuts nobody out.

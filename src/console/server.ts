@@ -1,10 +1,10 @@
 /** The console's web server: who is there, what they see, what they may do. It listens, and knows no fleet by itself. */
-import { IncomingMessage, createServer as createPlain, type ServerResponse } from "node:http";
+import { IncomingMessage, ServerResponse, createServer as createPlain } from "node:http";
 import { createServer as createSecure } from "node:https";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { RotaError } from "../base/errors.ts";
-import { type ConsoleParts, consoleApp } from "./app.ts";
+import { type ConsoleParts, type Env, consoleApp } from "./app.ts";
 
 export interface Listening extends AsyncDisposable {
   /** "http://127.0.0.1:7682" */
@@ -22,7 +22,7 @@ export interface Where {
 /** @throws RotaError USAGE where it can't listen */
 export async function serveConsole(parts: ConsoleParts, { host, port, tls }: Where): Promise<Listening> {
   const app = consoleApp(parts, tls !== undefined);
-  const listener = getRequestListener((request, env) => app.fetch(request, { address: addressIn(env) }), {
+  const listener = getRequestListener((request, env) => app.fetch(request, bindingsOf(env)), {
     overrideGlobalObjects: false,
   });
   // Slow clients: a request that does not come is given up; a page that does not read is let go of in `live.ts`.
@@ -62,7 +62,9 @@ export async function serveConsole(parts: ConsoleParts, { host, port, tls }: Whe
   };
 }
 
-const addressIn = (env: object): string =>
-  "incoming" in env && env.incoming instanceof IncomingMessage
-    ? (env.incoming.socket.remoteAddress ?? "")
-    : "";
+const bindingsOf = (env: object): Env["Bindings"] => {
+  const { incoming, outgoing }: { incoming?: unknown; outgoing?: unknown } = env;
+  if (!(incoming instanceof IncomingMessage) || !(outgoing instanceof ServerResponse))
+    return { address: "", hangUp: () => undefined };
+  return { address: incoming.socket.remoteAddress ?? "", hangUp: () => void outgoing.destroy() };
+};

@@ -31,7 +31,7 @@ function asking(parts: FakeParts = fakeParts()) {
     (isTls ? tls : plain).request(
       path,
       { method, headers, ...(method === "GET" ? {} : { body: body ?? drain }) },
-      { address },
+      { address, hangUp: () => undefined },
     );
   return { parts, ask };
 }

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, type Page, chromium } from "playwright-core";
 import { notYet, yes } from "../../src/base/poll.ts";
@@ -48,7 +47,9 @@ export const consoleOf = (
   lab: Lab,
   inventory: string,
   env: Record<string, string> = {},
-): Promise<LabConsole> => startConsole(lab, ["-i", inventory], { ...stringsOf(envOf(lab)), ...env });
+  words: string[] = [],
+): Promise<LabConsole> =>
+  startConsole(lab, ["-i", inventory, ...words], { ...stringsOf(envOf(lab)), ...env });
 
 const stringsOf = (env: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(
@@ -66,7 +67,6 @@ export async function tokenFor(
 }
 
 const executablePath = "/usr/bin/chromium";
-export const hasChromium = existsSync(executablePath);
 
 export const openBrowser = (): Promise<Browser> =>
   chromium.launch({
