@@ -15,14 +15,16 @@ const why = reason.optional();
 const word = z.string().regex(/^[\w.,%:-]{1,64}$/);
 const variable = z.string().regex(/^[A-Za-z_]\w{0,63}$/);
 
+const values = z.record(variable, line.max(1_000));
+
 const act = z.discriminatedUnion("do", [
   z.strictObject({ do: z.literal("drain"), nodes: some, reason: reason.min(1), for: word.optional() }),
-  z.strictObject({ do: z.literal("ready"), nodes: some, reason: why }),
-  z.strictObject({ do: z.literal("rotate"), nodes: some, reason: why }),
+  z.strictObject({ do: z.literal("ready"), nodes: some, set: values.optional(), reason: why }),
+  z.strictObject({ do: z.literal("rotate"), nodes: some, set: values.optional(), reason: why }),
   z.strictObject({
     do: z.literal("deploy"),
     nodes,
-    set: z.record(variable, line.max(1_000)),
+    set: values,
     batch: word.optional(),
     reason: why,
   }),
@@ -55,13 +57,13 @@ export function wordsOf(one: Act, inventory: string): string[] {
       return ["drain", ...common, "--yes", ...(one.for ? [`--for=${one.for}`] : []), "--", ...one.nodes];
     case "ready":
     case "rotate":
-      return [one.do, ...common, "--yes", "--", ...one.nodes];
+      return [one.do, ...common, "--yes", ...setWords(one.set), "--", ...one.nodes];
     case "deploy":
       return [
         "deploy",
         ...common,
         "--yes",
-        ...Object.entries(one.set).map(([key, value]) => `--set=${key}=${value}`),
+        ...setWords(one.set),
         ...(one.batch ? [`--batch=${one.batch}`] : []),
         "--",
         ...one.nodes,
@@ -82,3 +84,6 @@ export function wordsOf(one: Act, inventory: string): string[] {
       return ["abort", ...common, "--yes", "--", one.run];
   }
 }
+
+const setWords = (set: Record<string, string> = {}): string[] =>
+  Object.entries(set).map(([key, value]) => `--set=${key}=${value}`);

@@ -155,15 +155,16 @@ test("a node is drained by keyboard alone; HAProxy has it out, the journal who d
 
   // A change that nobody told rota of.
   const times: number[] = [];
-  for (const state of ["maint", "ready", "maint", "ready", "maint", "ready"]) {
-    const seen = shows(page, "web2", state === "maint" ? "MAINT" : "UP");
+  for (let i = 0; i < 5; i++) {
+    const seen = shows(page, "web2", "MAINT");
     const began = Date.now();
-    if (state === "maint" || times.length > 0)
-      await lab.balancer("lb1").ask(`set server app/web2 state ${state}`);
+    await lab.balancer("lb1").ask("set server app/web2 state maint");
     times.push((await seen) - began);
+    await lab.balancer("lb1").ask("set server app/web2 state ready");
+    await row(page, "web2").getByText("MAINT").waitFor({ state: "detached" });
   }
   console.info(`a change in HAProxy is on the page after ${times.join(", ")} ms`);
-  expect(times.toSorted((a, b) => a - b)[3]).toBeLessThan(500);
+  expect(times.toSorted((a, b) => a - b)[2], "the median").toBeLessThan(500);
 });
 
 test("a balancer that is reloaded is told again, by one of the consoles", async () => {
@@ -180,6 +181,7 @@ test("a deploy from the page survives the browser and the console; the other one
   const [page, elsewhere] = await Promise.all([open(first, ann), open(second, ann)]);
   await page.getByLabel("choose web3").check();
   await page.getByRole("button", { name: "Ready" }).click();
+  await page.getByRole("dialog").getByLabel("RELEASE").fill("1"); // no deploy is known yet
   await page.getByRole("dialog").getByRole("button", { name: "Put back web3" }).click();
   await untilState("lb1", "web3", "ready");
   await row(page, "web3").getByText("held").waitFor({ state: "detached" });

@@ -33,6 +33,7 @@ export function ActDialog({ wish, me, onClose }: Props) {
     wish.do === "resume" ? wish.run.nodes.filter(({ end }) => end === "out").map(({ name }) => name) : [];
   const [retry, setRetry] = useState(true);
   const body = bodyOf(wish, { reason, until, set, retry, failed });
+  const takesValues = wish.do === "deploy" || wish.do === "ready" || wish.do === "rotate";
   const isReady =
     (wish.do !== "drain" || reason.trim() !== "") &&
     (wish.do !== "deploy" || me.needs.every((key) => set[key]));
@@ -66,12 +67,13 @@ export function ActDialog({ wish, me, onClose }: Props) {
     <dialog ref={dialog} onClose={onClose} aria-labelledby="act">
       <form onSubmit={send}>
         <h2 id="act">{titleOf(wish)}</h2>
-        {wish.do === "deploy" &&
+        {takesValues &&
           me.needs.map((key) => (
             <label key={key}>
               {key}
+              {wish.do === "deploy" ? "" : " (else what its last deploy was given)"}
               <input
-                required
+                required={wish.do === "deploy"}
                 value={set[key] ?? ""}
                 onInput={(event) => setSet({ ...set, [key]: event.currentTarget.value })}
               />
@@ -159,15 +161,16 @@ interface Typed {
 }
 
 function bodyOf(wish: Wish, { reason, until, set, retry, failed }: Typed): object {
+  const given = Object.fromEntries(Object.entries(set).filter(([, value]) => value !== ""));
   const why = reason.trim() ? { reason: reason.trim() } : {};
   switch (wish.do) {
     case "drain":
       return { do: "drain", nodes: wish.nodes, ...why, ...(until ? { for: until } : {}) };
     case "ready":
     case "rotate":
-      return { do: wish.do, nodes: wish.nodes, ...why };
+      return { do: wish.do, nodes: wish.nodes, set: given, ...why };
     case "deploy":
-      return { do: "deploy", nodes: wish.nodes, set, ...why };
+      return { do: "deploy", nodes: wish.nodes, set: given, ...why };
     case "pause":
       return { do: "pause", ...why };
     case "resume":
