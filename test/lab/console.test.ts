@@ -193,7 +193,7 @@ test("a deploy from the page survives the browser and the console; the other one
   });
 
   await page.getByRole("button", { name: "Deploy…" }).click();
-  await page.getByLabel("RELEASE").fill("2");
+  await page.getByLabel("RELEASE", { exact: true }).fill("2");
   await page.getByRole("dialog").getByText("serving meanwhile").first().waitFor();
   await page.getByRole("button", { name: "Deploy to the whole fleet" }).click();
   const panel = elsewhere.getByRole("region", { name: /deploy RELEASE=2/ });
