@@ -9,7 +9,7 @@ export interface Serving {
   servers: number;
 }
 
-type Sample = [labels: Record<string, string>, value: number];
+type Sample = [labels: Record<string, string>, value: number, suffix?: "_sum" | "_count"];
 
 export function metricsLines(fleet: string, totals: Totals, now: Serving[] = []): string[] {
   const of = (labels: Record<string, string> = {}): Record<string, string> => ({ fleet, ...labels });
@@ -17,7 +17,7 @@ export function metricsLines(fleet: string, totals: Totals, now: Serving[] = [])
     ...family(
       "rota_runs_total",
       "counter",
-      "Runs in the journal, by command and outcome.",
+      "Runs in the journal that ended, by command and outcome.",
       totals.runs.map(({ command, outcome, count }): Sample => [of({ command, outcome }), count]),
     ),
     ...family(
@@ -27,16 +27,13 @@ export function metricsLines(fleet: string, totals: Totals, now: Serving[] = [])
       totals.rotations.map(({ outcome, count }): Sample => [of({ outcome }), count]),
     ),
     ...family(
-      "rota_step_seconds_sum",
-      "counter",
-      "Time that each step of a rotation took, in all.",
-      totals.steps.map(({ step, seconds }): Sample => [of({ step }), Math.round(seconds * 1_000) / 1_000]),
-    ),
-    ...family(
-      "rota_step_seconds_count",
-      "counter",
-      "How many times each step was done.",
-      totals.steps.map(({ step, count }): Sample => [of({ step }), count]),
+      "rota_step_seconds",
+      "summary",
+      "Time that each step of a rotation took, and how often it was done.",
+      totals.steps.flatMap(({ step, seconds, count }): Sample[] => [
+        [of({ step }), Math.round(seconds * 1_000) / 1_000, "_sum"],
+        [of({ step }), count, "_count"],
+      ]),
     ),
     ...family(
       "rota_leases_lost_total",
@@ -67,13 +64,19 @@ export function metricsLines(fleet: string, totals: Totals, now: Serving[] = [])
   ];
 }
 
-function family(name: string, type: "counter" | "gauge", help: string, samples: Sample[]): string[] {
+function family(
+  name: string,
+  type: "counter" | "gauge" | "summary",
+  help: string,
+  samples: Sample[],
+): string[] {
   if (samples.length === 0) return [];
   return [
     `# HELP ${name} ${help}`,
     `# TYPE ${name} ${type}`,
     ...samples.map(
-      ([labels, value]) => `${name}{${Object.entries(labels).map(sayLabel).join(",")}} ${value}`,
+      ([labels, value, suffix = ""]) =>
+        `${name}${suffix}{${Object.entries(labels).map(sayLabel).join(",")}} ${value}`,
     ),
   ];
 }

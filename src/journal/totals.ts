@@ -54,13 +54,17 @@ export async function totalsOf(db: Kysely<Tables>, fleet: string): Promise<Total
     sum.set(step, { count: so.count + 1, seconds: so.seconds + seconds });
   }
   return {
-    runs: runs.map((row) => ({ ...row, outcome: row.outcome ?? "unfinished", count: Number(row.count) })),
+    runs: runs.flatMap(({ command, outcome, count }) =>
+      outcome === null ? [] : [{ command, outcome, count: Number(count) }],
+    ),
     rotations: rotations.map((row) => ({ ...row, count: Number(row.count) })),
     steps: [...sum].map(([step, so]) => ({ step, ...so })),
     holds: absences.filter(({ kind }) => kind === "hold").length,
     overdue: absences.filter(({ kind, until }) => kind === "hold" && until !== null && until <= now).length,
     leftOut: absences.filter(({ kind }) => kind === "run").length,
-    unfinished: Number(runs.find(({ outcome }) => outcome === null)?.count ?? 0),
+    unfinished: runs
+      .filter(({ outcome }) => outcome === null)
+      .reduce((sum, { count }) => sum + Number(count), 0),
     leasesLost: Number(lost?.count ?? 0),
   };
 }
