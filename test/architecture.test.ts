@@ -17,7 +17,7 @@ const floors = [
 ];
 
 const src = join(import.meta.dirname, "../src");
-const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => /\.tsx?$/.test(name));
 
 interface Import {
   from: string;

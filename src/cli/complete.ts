@@ -35,9 +35,11 @@ export async function complete(rota: CommandUnknownOpts, words: string[], io: Io
 async function candidates(rota: CommandUnknownOpts, words: string[], io: Io): Promise<Candidate[]> {
   const [name = "", ...rest] = words;
   const commands = rota.createHelp().visibleCommands(rota);
-  if (rest.length === 0) return [...commands.map(describe), ["--help", ""], ["--version", ""]];
+  const version: Candidate[] = rota.parent ? [] : [["--version", ""]];
+  if (rest.length === 0) return [...commands.map(describe), ["--help", ""], ...version];
   const command = commands.find((one) => one.name() === name);
   if (!command) return [];
+  if (command.commands.length > 0) return candidates(command, rest, io);
   const { current, pending, given, positionals } = walk(command, rest);
   const typed = { inventory: inventoryIn(rest), words: positionals, io };
   if (pending) return (await subjects[pending.long ?? ""]?.(typed)) ?? [];
@@ -120,6 +122,11 @@ async function runs(typed: Typed): Promise<Candidate[]> {
   });
 }
 
+async function people({ io }: Typed): Promise<Candidate[]> {
+  await using journal = await readJournal(io.env);
+  return ((await journal?.tokens()) ?? []).map(({ name, role }) => [name, role]);
+}
+
 /** What an option's value, or an argument, may be: by its name in the definitions. */
 const subjects: Record<string, (typed: Typed) => Promise<Candidate[]>> = {
   nodes,
@@ -132,6 +139,11 @@ const subjects: Record<string, (typed: Typed) => Promise<Candidate[]>> = {
       `${key}=`,
       "",
     ]),
+  person: people,
+  "--role": async () => [
+    ["viewer", "looks"],
+    ["operator", "acts"],
+  ],
   name: async () => Object.entries(hooks).map(([name, { what }]): Candidate => [name, what]),
   shell: async () => Object.keys(shells).map((name): Candidate => [name, ""]),
 };

@@ -38,7 +38,7 @@ export function defineConsole(rota: Command, command: DefineCommand, io: Io, end
       ),
     );
   token
-    .command("add <name>")
+    .command("add <person>")
     .description("make a token for this person, in the place of an earlier one")
     .option("--role <viewer|operator>", "viewers look, operators act", "viewer")
     .helpOption("-h, --help", "print this help")
@@ -50,7 +50,7 @@ export function defineConsole(rota: Command, command: DefineCommand, io: Io, end
     .helpOption("-h, --help", "print this help")
     .action(async (options) => ends(await (await import("./token.ts")).listTokens(options, io)));
   token
-    .command("remove <name>")
+    .command("remove <person>")
     .description("remove this person's token")
     .helpOption("-h, --help", "print this help")
     .action(async (name) => ends(await (await import("./token.ts")).removeToken(name, io)));

@@ -78,6 +78,8 @@ Environment:
   ROTA_JOURNAL        where runs are recorded: sqlite:/path, or postgres://user@host/database for a team
   ROTA_SUDO_PASSWORD  the password for ssh.sudo: password, instead of being asked
   ROTA_SSH_CONFIG     ssh's configuration, instead of ~/.ssh/config; none: the inventory alone counts
+  ROTA_BY             who does this, in the journal; else user@host, and the CI job
+  ROTA_METRICS        a file that each run writes when it ends, for Prometheus' node_exporter
   SSH_AUTH_SOCK       the agent whose keys are used
   NO_COLOR            no colours
 
