@@ -9,7 +9,7 @@ const docs = join(import.meta.dirname, "../docs");
 
 await using lab = await startLab({ nodes: 6, bootSeconds: 2, workers: 2 });
 const inventory = await lab.inventory({ rollout: { batch: 2 } }, { fleet: "shop" });
-await using _load = await startLoad({ urls: lab.balancers.map(({ url }) => url) });
+const load = await startLoad({ urls: lab.balancers.map(({ url }) => url) });
 const token = await tokenFor(lab, "ann", "operator");
 await using served = await consoleOf(lab, inventory);
 const browser = await openBrowser();
@@ -44,4 +44,5 @@ try {
   }
 } finally {
   await browser.close();
+  await load.stop();
 }

@@ -64,7 +64,7 @@ export async function totalsOf(db: Kysely<Tables>, fleet: string): Promise<Total
     leftOut: absences.filter(({ kind }) => kind === "run").length,
     unfinished: runs
       .filter(({ outcome }) => outcome === null)
-      .reduce((sum, { count }) => sum + Number(count), 0),
+      .reduce((all, { count }) => all + Number(count), 0),
     leasesLost: Number(lost?.count ?? 0),
   };
 }

@@ -14,7 +14,9 @@ test("a run leaves its numbers in the file that $ROTA_METRICS names, a lease tha
   expect(text).toContain('rota_leases_lost_total{fleet="fake"} 0\n');
 
   let unlocked: Promise<unknown> | undefined;
-  site.atStep("web1", "settle", () => (unlocked = site.rota("unlock", "--yes")));
+  site.atStep("web1", "settle", () => {
+    unlocked = site.rota("unlock", "--yes");
+  });
   expect((await site.rota("deploy", "--set", "RELEASE=2", "--yes", "--json")).code).not.toBe(0);
   await unlocked;
   expect(readFileSync(path, "utf8")).toContain('rota_leases_lost_total{fleet="fake"} 1\n');

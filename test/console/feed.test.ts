@@ -21,7 +21,7 @@ function handClock() {
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   return {
     clock,
-    async pass(ms: number) {
+    pass: async (ms: number): Promise<void> => {
       const end = now + ms;
       await turn();
       for (;;) {

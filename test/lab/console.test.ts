@@ -16,16 +16,15 @@ import { waitFor } from "./wait.ts";
 /** A text that would act, were it markup. */
 const markup = `<img src=x onerror="document.title='owned'">`;
 
-let [lab, postgres, browser, inventory, ann, vic] = [] as unknown as [
-  Lab,
-  LabPostgres,
-  Browser,
-  string,
-  string,
-  string,
-];
+let lab: Lab;
+let postgres: LabPostgres;
+let browser: Browser;
+let inventory: string;
+let ann: string;
+let vic: string;
 let env: Record<string, string>;
-let [first, second] = [] as unknown as [LabConsole, LabConsole];
+let first: LabConsole;
+let second: LabConsole;
 const complaints: string[] = [];
 
 beforeAll(async () => {
