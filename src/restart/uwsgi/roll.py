@@ -311,6 +311,7 @@ class Roll:
         self.moved = time.monotonic()  # when anything was last seen to change
         self.stopping = self.spare = self.chaining = self.reloaded = False
         self.drain_within = options.drain_within
+        self.told_until = 0.0  # when workers forget that a roll is on
         self.count = self.wanted = 0  # workers: as many as there were and shall be; and as many as there shall be now
 
     # Before anything is touched.
@@ -322,6 +323,8 @@ class Roll:
         left = uwsgi.board.read().get("roll") or {} if uwsgi.board else {}
         self.count = left.get("count") or len(workers)
         self.wanted = len(workers)
+        if not workers:
+            raise Refused(f"uWSGI {uwsgi.pid} has no workers")
         self.refuse_what_cannot_work(about)
         self.spare = self.has_spare(about, len(workers))
         if self.drain_within is None:
@@ -414,6 +417,7 @@ class Roll:
         """The workers now. Raises Broken for a new one that can't serve."""
         if not self.uwsgi.runs():
             raise Broken(MASTER_ENDED)
+        self.go_on_announcing()
         workers = self.uwsgi.look()
         known, self.known = self.known, {worker.id: worker for worker in workers}
         for worker in workers:
@@ -485,17 +489,23 @@ class Roll:
 
     # Forward.
 
-    def announce(self, **more):
+    def announce(self, enforce=True, until=None):
         """Tells new workers that a roll is on. After the switch of the release: from here on new means new code."""
-        if self.uwsgi.board:
-            until = time.monotonic() + self.options.boot_within + 60
-            roll = {"nonce": self.nonce, "count": self.count, "until": until, "enforce": True}
-            self.uwsgi.board.change(roll={**roll, "status_path": self.options.status_path, **more})
+        if not self.uwsgi.board:
+            return
+        self.told_until = until or time.monotonic() + self.options.boot_within + 60
+        roll = {"nonce": self.nonce, "count": self.count, "until": self.told_until, "enforce": enforce}
+        self.uwsgi.board.change(roll={**roll, "status_path": self.options.status_path})
+
+    def go_on_announcing(self):
+        """It is forgotten by itself, so that a roll that was killed does not rule for ever."""
+        if self.told_until and not self.reloaded and self.told_until - time.monotonic() < self.options.boot_within + 30:
+            self.announce(self.uwsgi.board.read().get("roll", {}).get("enforce", True))
 
     def forward(self):
         """One after the other, by HUP; each step is found anew in what runs."""
+        self.announce()
         while True:
-            self.announce()
             workers = self.look()
             stale = [worker for worker in workers if not self.is_new(worker)]
             if self.is_settled(workers):
@@ -551,7 +561,9 @@ class Roll:
         """By uWSGI's own chain reload, from the first place to the last."""
         self.announce()
         if self.options.touch:
-            os.utime(self.options.touch)
+            # uWSGI sees whole seconds.
+            later = max(time.time(), os.stat(self.options.touch).st_mtime + 1)
+            os.utime(self.options.touch, (later, later))
         else:
             self.uwsgi.tell("c")
         self.chaining, self.moved = True, time.monotonic()
@@ -561,8 +573,11 @@ class Roll:
     def until_all_new(self):
         while True:
             workers = self.look()
-            if len(workers) == self.count and all(worker.ready and self.is_new(worker) for worker in workers):
-                return
+            if workers and all(worker.ready and self.is_new(worker) for worker in workers):
+                if self.reloaded:
+                    self.count = len(workers)  # its configuration was read anew
+                if len(workers) == self.count:
+                    return
             time.sleep(POLL)
 
     def reload(self):
