@@ -134,6 +134,7 @@ export function checkNeeds(fleet: Fleet, nodes: Node[], set: Record<string, stri
 /** What of a restart may hold a {NAME}. */
 function textsOf(restart: Restart): string[] {
   if (restart.via === "gunicorn") return [restart.pidfile];
+  if (restart.via === "uwsgi") return [restart.stats, restart.fifo ?? "", restart.touch ?? ""];
   if (restart.via !== "command" || !restart.proof) return [];
   return "pidfile" in restart.proof ? [restart.proof.pidfile] : [restart.proof.is ?? ""];
 }

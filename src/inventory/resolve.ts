@@ -131,6 +131,13 @@ function restartOf(raw: RawPool["restart"]): Restart {
         pidfile: raw.pidfile,
         bootWithin: milliseconds(raw.boot_within),
       };
+    case "uwsgi":
+      return {
+        ...raw,
+        fifo: raw.fifo,
+        touch: raw.touch,
+        bootWithin: milliseconds(raw.boot_within),
+      };
     case "systemd":
     case "none":
       return raw;

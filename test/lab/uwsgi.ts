@@ -39,11 +39,7 @@ export async function startUwsgi(options: UwsgiOptions = {}): Promise<RolledUwsg
   for (const file of ["uwsgi_rota.py", "roll.py"]) await copyFile(join(sources, file), join(folder, file));
   const host = `${loopbackPrefix()}.1`;
   const [port = 0] = await freePorts(1, [host]);
-  const [stats, fifo, log] = ["stats", "fifo", "log"].map((name) => join(folder, name)) as [
-    string,
-    string,
-    string,
-  ];
+  const [stats, fifo, log] = [join(folder, "stats"), join(folder, "fifo"), join(folder, "log")];
   const place = options.follows === "folder" ? releases.release("1") : releases.link;
   const found = options.follows === "chdir" ? "rolled" : join(place, "rolled.py");
   const guarded = [`shared-import = ${folder}/uwsgi_rota.py`, `wsgi-file = ${folder}/uwsgi_rota.py`];
