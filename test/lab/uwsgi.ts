@@ -23,6 +23,8 @@ interface UwsgiOptions {
   lazy?: boolean;
   /** What it begins in and finds its app by: the link, or the folder behind it. */
   follows?: "link" | "folder" | "chdir";
+  /** Its chain reload is begun by the file `touch`, too. */
+  touch?: boolean;
   /** More lines of its configuration. */
   more?: string[];
 }
@@ -62,8 +64,10 @@ export async function startUwsgi(options: UwsgiOptions = {}): Promise<RolledUwsg
     "env = PYTHONDONTWRITEBYTECODE=1",
     `env = UWSGI_ROTA_APP=${found}`,
     ...(guard ? guarded : [plain]),
+    ...(options.touch ? [`touch-chain-reload = ${folder}/touch`] : []),
     ...(options.more ?? []),
   ];
+  if (options.touch) await writeFile(join(folder, "touch"), "");
   await writeFile(join(folder, "uwsgi.ini"), `${lines.join("\n")}\n`);
   const pid = await processes.start("uwsgi", ["--ini", join(folder, "uwsgi.ini")], log);
 
