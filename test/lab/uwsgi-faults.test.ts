@@ -202,9 +202,9 @@ describe.concurrent("a roll", () => {
   test.runIf(isFull)("needs as long as a worker's last request, and says when that is too long", async () => {
     await using uwsgi = await startUwsgi({ workers: 1 });
     const slow = fetch(`${uwsgi.url}/slow?ms=3000`).then((answer) => answer.text());
-    const late = uwsgi.roll("--drain-within", "1", ...(await uwsgi.switchTo("2")));
+    const late = uwsgi.roll("--drain-within", "2", ...(await uwsgi.switchTo("2")));
     const { code, text } = await late.ended;
-    expect(text).toContain("still has requests 1 s after it was told to end");
+    expect(text).toContain("still has requests 2 s after it was told to end");
     expect(code, text).toBe(1);
     expect(await slow).toMatch(/^release 1 /);
     await expectRuns(uwsgi, "1");
@@ -235,7 +235,7 @@ test("nothing is left behind, neither on the disk nor with the master", async ()
   await using uwsgi = await startUwsgi({ workers: 1 });
   const files = async (): Promise<string[]> =>
     [...(await readdir(uwsgi.folder)), ...(await readdir(tmpdir()))].filter((name) =>
-      /rota-|^current|roll/.test(name),
+      /rota-board|^current|roll/.test(name),
     );
   const before = await files();
   const { code, text } = await uwsgi.roll(...(await uwsgi.switchTo("2"))).ended;

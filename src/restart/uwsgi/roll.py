@@ -217,14 +217,16 @@ class Uwsgi:
             if not self.runs():
                 raise Broken(MASTER_ENDED) from None
             return [worker for worker in self.seen if (stat_of(worker.pid) or (0, 0))[1] == worker.ticks]
-        told = self.board.read().get("workers", {}) if self.board else {}
+        page = self.board.read() if self.board else {}
+        told = page.get("workers", {})
+        preloaded = {} if page.get("master", {}).get("lazy") else told.get(str(self.pid), {})
         self.seen = []
         for place, one in enumerate(stats["workers"], 1):
             found = stat_of(one["pid"]) if one["pid"] > 0 else None
             if not found or found[0] != self.pid:
                 continue  # it has ended; or nobody is in that place
             entry = told.get(str(one["pid"]), {})
-            entry = entry if entry.get("ticks") == found[1] else {}
+            entry = entry if entry.get("ticks") == found[1] else preloaded
             worker = Worker(place, one["pid"], found[1], "booting", one.get("status") == "busy", entry)
             worker.state = self.state_of(one, entry)
             self.seen.append(worker)
@@ -306,6 +308,7 @@ class Roll:
         self.expected = os.path.realpath(folder) if folder and uwsgi.board else None
         self.nonce = secrets.token_hex(8)
         self.before = set()  # ids of the workers from before the roll
+        self.renewed = set()  # ids of those that are to be put back
         self.known = {}  # id -> Worker as last seen
         self.leaving = {}  # id -> when it was told to end
         self.moved = time.monotonic()  # when anything was last seen to change
@@ -593,7 +596,7 @@ class Roll:
         self.until_all_new()
 
     def reload_all(self):
-        workers = self.look()
+        workers = self.uwsgi.look()
         self.before |= {worker.id for worker in workers}
         self.leaving = {worker.id: time.monotonic() for worker in workers}
         if self.uwsgi.board:
@@ -646,6 +649,7 @@ class Roll:
             return False
         self.nonce = secrets.token_hex(8)
         self.expected = None
+        self.leaving = {key: time.monotonic() for key in self.leaving}
         chaining, self.chaining = self.chaining, False
         # It served before; whether it is well now is told, and decides nothing.
         self.announce(enforce=False)
@@ -654,12 +658,12 @@ class Roll:
             self.until_all_new()
         else:
             self.put_back(chaining)
-        self.verify(lambda worker: worker.ready and not self.is_renewed(worker))
+        self.verify(lambda worker: worker.ready and worker.id not in self.renewed and self.may_be_old(worker))
         return self.old_is_well()
 
     def put_back(self, chaining):
         workers = self.uwsgi.look()
-        renewed = {worker.id for worker in workers if worker.ready and self.is_renewed(worker)}
+        self.renewed = {worker.id for worker in workers if worker.ready and self.is_renewed(worker)}
         # What ends from now on is no fault: the next in its place has the old release.
         old, self.before = self.before, self.before | {worker.id for worker in workers}
         self.known = {worker.id: worker for worker in workers}
@@ -672,7 +676,7 @@ class Roll:
             self.until_chain_ends(old)
         while True:
             workers = self.look()
-            bad = [worker for worker in workers if worker.id in renewed]
+            bad = [worker for worker in workers if worker.id in self.renewed]
             if self.is_settled(workers):
                 if bad:
                     self.hup(bad[0])
@@ -695,9 +699,10 @@ class Roll:
         self.chaining = False
 
     def is_renewed(self, worker):
-        if self.uwsgi.board:
-            return not is_within(worker.release, self.old_release)
-        return worker.id not in self.before
+        return not self.may_be_old(worker) if self.uwsgi.board else worker.id not in self.before
+
+    def may_be_old(self, worker):
+        return not self.uwsgi.board or is_within(worker.release, self.old_release)
 
     def old_is_well(self):
         sick = [worker for worker in self.uwsgi.look() if worker.entry.get("status", 200) != 200]
