@@ -235,7 +235,7 @@ test("nothing is left behind, neither on the disk nor with the master", async ()
   await using uwsgi = await startUwsgi({ workers: 1 });
   const files = async (): Promise<string[]> =>
     [...(await readdir(uwsgi.folder)), ...(await readdir(tmpdir()))].filter((name) =>
-      /rota-board|^current|roll/.test(name),
+      /^(rota-board|current|roll)/.test(name),
     );
   const before = await files();
   const { code, text } = await uwsgi.roll(...(await uwsgi.switchTo("2"))).ended;

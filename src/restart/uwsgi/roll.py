@@ -36,7 +36,7 @@ from dataclasses import dataclass, field
 EXIT_DONE, EXIT_RESTORED, EXIT_BROKEN, EXIT_REFUSED, EXIT_BUSY = 0, 1, 2, 64, 75
 POLL = 0.05  # seconds
 REACTS_WITHIN = 15.0  # seconds in which a master must do what it was told
-SAME_FOR = 1.0  # seconds that the workers must be the same at the end
+STAYS_FOR = 1.0  # seconds that each worker must have been ready at the end
 CHAIN_ENDS = 2.5  # seconds after which a master has seen that its chain is over; it looks once a second
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -96,6 +96,7 @@ class Board:
 
     def __init__(self, path):
         self.file = open(path, "r+b", buffering=0)
+        self.number = os.fstat(self.file.fileno()).st_ino
 
     def read(self):
         try:
@@ -311,6 +312,7 @@ class Roll:
         self.renewed = set()  # ids of those that are to be put back
         self.known = {}  # id -> Worker as last seen
         self.leaving = {}  # id -> when it was told to end
+        self.ready_since = {}  # id -> when it was first seen so
         self.moved = time.monotonic()  # when anything was last seen to change
         self.stopping = self.spare = self.chaining = self.reloaded = False
         self.drain_within = options.drain_within
@@ -430,6 +432,8 @@ class Roll:
             if gone.id not in self.known:
                 self.judge_gone(gone)
         self.leaving = {key: since for key, since in self.leaving.items() if key in self.known}
+        now = time.monotonic()
+        self.ready_since = {worker.id: self.ready_since.get(worker.id, now) for worker in workers if worker.ready}
         self.judge_pace(known)
         return workers
 
@@ -440,7 +444,7 @@ class Roll:
         limit = REACTS_WITHIN
         if self.leaving or self.chaining:
             limit += self.drain_within
-        if self.chaining or not all(worker.ready for worker in self.known.values()):
+        if self.chaining or not self.known or not all(worker.ready for worker in self.known.values()):
             limit += self.options.boot_within
         if time.monotonic() - self.moved > limit:
             old = [worker for worker in self.known.values() if worker.id in self.before]
@@ -612,29 +616,31 @@ class Roll:
         self.find_new_board(given_up + self.options.boot_within)
 
     def find_new_board(self, given_up):
-        while self.uwsgi.board:
+        """It comes with the program that is loaded anew; until then the old one is there, and tells of what was."""
+        old = self.uwsgi.board
+        while old:
             try:
                 self.uwsgi.ask()
                 self.uwsgi.board = self.uwsgi.find_board()
-                return
-            except (Silent, Refused, OSError) as error:
-                if not self.uwsgi.runs():
-                    raise Broken(MASTER_ENDED) from None
-                if time.monotonic() > given_up:
-                    raise Broken(f"uWSGI has not come back: {error}") from None
+                if self.uwsgi.board.number != old.number:
+                    return
+                error = "it still ends"
+            except (Silent, Refused, OSError) as silent:
+                error = silent
+            if not self.uwsgi.runs():
+                raise Broken(MASTER_ENDED)
+            if time.monotonic() > given_up:
+                raise Broken(f"uWSGI has not come back: {error}")
             time.sleep(POLL)
 
     def verify(self, is_good):
-        """Every worker is good, as many as before, and the same ones for a while; recycled ones are waited for."""
+        """Every worker is good, as many as before, and for a while already; recycled ones are waited for."""
         given_up = time.monotonic() + self.options.boot_within + 10
-        since, same = time.monotonic(), None
         while True:
             workers = self.look()
-            ids = {worker.id for worker in workers}
-            if ids != same or len(workers) != self.count or not all(is_good(worker) for worker in workers):
-                since, same = time.monotonic(), ids
-            if time.monotonic() - since >= SAME_FOR:
-                return
+            if len(workers) == self.count and all(is_good(worker) for worker in workers):
+                if time.monotonic() - max(self.ready_since.values()) >= STAYS_FOR:
+                    return
             if time.monotonic() > given_up:
                 raise Broken("the workers do not stay: some end again and again; see the log of uWSGI")
             time.sleep(POLL)
