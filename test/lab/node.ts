@@ -164,13 +164,22 @@ async function installApp(
 async function installUwsgi(folder: string, address: string, workers: number): Promise<void> {
   const guard = join(folder, "uwsgi_rota.py");
   await copyFile(join(import.meta.dirname, "../../src/restart/uwsgi/uwsgi_rota.py"), guard);
-  const lines = [
-    ...["[uwsgi]", "plugin = python3", "master = true", "die-on-term = true", "lazy-apps = true"],
-    ...[`http-socket = ${address}`, `processes = ${workers}`, "add-header = Connection: close"],
-    ...[`pidfile = ${folder}/app.pid`, `stats = ${folder}/app.stats`, `master-fifo = ${folder}/app.fifo`],
-    ...[`shared-import = ${guard}`, `wsgi-file = ${guard}`, `env = UWSGI_ROTA_APP=${folder}/current/app.py`],
-  ];
-  await writeFile(join(folder, "uwsgi.ini"), `${lines.join("\n")}\n`);
+  const configuration = `[uwsgi]
+plugin = python3
+master = true
+die-on-term = true
+lazy-apps = true
+http-socket = ${address}
+add-header = Connection: close
+processes = ${workers}
+pidfile = ${folder}/app.pid
+stats = ${folder}/app.stats
+master-fifo = ${folder}/app.fifo
+shared-import = ${guard}
+wsgi-file = ${guard}
+env = UWSGI_ROTA_APP=${folder}/current/app.py
+`;
+  await writeFile(join(folder, "uwsgi.ini"), configuration);
 }
 
 async function setStatus(folder: string, status: number | "hang" | undefined): Promise<void> {

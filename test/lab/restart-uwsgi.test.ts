@@ -23,7 +23,10 @@ test(
     await Promise.all([build("2", app), build("3", "raise RuntimeError('no database')\n")]);
     const release = { upload: "build-{RELEASE}.tar.gz", to: `${lab.folder}/{node}` };
     const inventory = await lab.inventory({
-      ...{ restart, release, upgrade: undefined, drain: { via: "none" } },
+      restart,
+      release,
+      upgrade: undefined,
+      drain: { via: "none" },
       rollout: { on_failure: "rollback" },
     });
     const deploy = (wanted: string) =>
