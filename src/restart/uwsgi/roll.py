@@ -37,6 +37,7 @@ EXIT_DONE, EXIT_RESTORED, EXIT_BROKEN, EXIT_REFUSED, EXIT_BUSY = 0, 1, 2, 64, 75
 POLL = 0.05  # seconds
 REACTS_WITHIN = 15.0  # seconds in which a master must do what it was told
 STAYS_FOR = 1.0  # seconds that each worker must have been ready at the end
+IDLE_WITHIN = 2.0  # seconds that the last old worker is given to be idle for a moment; else it is replaced too
 CHAIN_ENDS = 2.5  # seconds after which a master has seen that its chain is over; it looks once a second
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -166,7 +167,7 @@ class Uwsgi:
             )
         self.ticks = found[1]
         os.kill(self.pid, 0)  # may this process do that?
-        self.free = len(stats["workers"]) - len(pids)  # places that are kept free
+        self.places, self.wanted = len(stats["workers"]), len(pids)  # for workers; and how many of them uWSGI keeps
         self.board = self.find_board() if options.notice == "state" else None
         self.seen = []  # the workers as they were told last
 
@@ -183,12 +184,13 @@ class Uwsgi:
 
     def connect(self):
         host, _, port = self.address.rpartition(":")
-        if "/" not in self.address and port.isdigit():
+        path = re.sub("^@", "\0", self.address)
+        if "/" not in path and port.isdigit():
             return socket.create_connection((host or "127.0.0.1", int(port)), 5)
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.settimeout(5)
-            connection.connect(self.address)
+            connection.connect(path)
         except OSError:
             connection.close()
             raise
@@ -222,6 +224,7 @@ class Uwsgi:
         told = page.get("workers", {})
         preloaded = {} if page.get("master", {}).get("lazy") else told.get(str(self.pid), {})
         self.seen = []
+        self.wanted = sum(one.get("status") != "cheap" for one in stats["workers"])
         for place, one in enumerate(stats["workers"], 1):
             found = stat_of(one["pid"]) if one["pid"] > 0 else None
             if not found or found[0] != self.pid:
@@ -326,16 +329,18 @@ class Roll:
         uwsgi, options, about = self.uwsgi, self.options, self.uwsgi.about()
         workers = uwsgi.look()
         left = uwsgi.board.read().get("roll") or {} if uwsgi.board else {}
-        self.count = left.get("count") or len(workers)
-        self.wanted = len(workers)
+        self.count = left.get("count") or uwsgi.wanted
+        self.wanted = uwsgi.wanted
         if not workers:
             raise Refused(f"uWSGI {uwsgi.pid} has no workers")
         self.refuse_what_cannot_work(about)
-        self.spare = self.has_spare(about, len(workers))
+        self.spare = self.has_spare(about)
         if self.drain_within is None:
             self.drain_within = about.get("mercy", 60) + 5
         if left:
-            self.voice.warn(f"an earlier roll did not end well; going on to {self.count} workers, all new")
+            self.voice.warn("an earlier roll did not end well; going on until all workers are new")
+        if self.wanted > self.count and not self.spare:
+            self.voice.warn("its spare worker stays: give --fifo to have it ended")
         self.before = {worker.id for worker in workers}
         self.warn_of(about, workers)
         releases = sorted({worker.release or "unknown" for worker in workers})
@@ -374,7 +379,7 @@ class Roll:
             if os.path.realpath(path) not in [target for _, target in open_files_of(self.uwsgi.pid)]:
                 raise Refused(f"{path} is not read by uWSGI {self.uwsgi.pid}; see its master-fifo")
 
-    def has_spare(self, about, running):
+    def has_spare(self, about):
         if self.options.how != "workers":
             return False
         lacks = None
@@ -384,7 +389,7 @@ class Roll:
             lacks = "uWSGI's cheaper-algo is not manual, so that it changes the number of workers by itself"
         elif not self.uwsgi.board and not self.options.spare:
             lacks = "nobody tells how uWSGI is set"
-        elif self.uwsgi.free < 1 and running <= self.count:
+        elif self.uwsgi.places <= self.count:
             lacks = "all of uWSGI's places are taken; processes = 5, cheaper = 4, cheaper-initial = 4 keep one free"
         if lacks and self.options.spare:
             raise Refused(f"there is no spare worker: {lacks}")
@@ -424,6 +429,7 @@ class Roll:
             raise Broken(MASTER_ENDED)
         self.go_on_announcing()
         workers = self.uwsgi.look()
+        self.follow_count()
         known, self.known = self.known, {worker.id: worker for worker in workers}
         for worker in workers:
             self.say_change(known.get(worker.id), worker)
@@ -437,12 +443,17 @@ class Roll:
         self.judge_pace(known)
         return workers
 
+    def follow_count(self):
+        """Without a spare it is for uWSGI to say how many there are: its cheaper may change that at any time."""
+        if not self.spare:
+            self.count = self.wanted = self.uwsgi.wanted
+
     def judge_pace(self, known):
         """Boots and last requests have limits of their own; this is for a master that does not do what it is told."""
         if {(key, one.state) for key, one in known.items()} != {(key, one.state) for key, one in self.known.items()}:
             self.moved = time.monotonic()
         limit = REACTS_WITHIN
-        if self.leaving or self.chaining:
+        if self.leaving or self.chaining or self.wanted < len(self.known):
             limit += self.drain_within
         if self.chaining or not self.known or not all(worker.ready for worker in self.known.values()):
             limit += self.options.boot_within
@@ -529,7 +540,7 @@ class Roll:
     def is_settled(self, workers):
         """Whether what was told is done. One that was ill before is nobody to wait for."""
         done = all(worker.ready or worker.id in self.before for worker in workers)
-        return done and not self.leaving and len(workers) == self.wanted
+        return done and not self.leaving and len(workers) == self.wanted == self.uwsgi.wanted
 
     def step(self, workers, stale):
         ill = [worker for worker in stale if not worker.ready]
@@ -542,6 +553,8 @@ class Roll:
             # uWSGI takes the oldest of those that are idle.
             if not any(worker.busy for worker in stale):
                 self.change_by("-", -1)
+            elif time.monotonic() - self.moved > IDLE_WITHIN:
+                self.hup(stale[0])
         elif not self.stopping:
             self.hup(stale[0])
 
@@ -581,8 +594,6 @@ class Roll:
         while True:
             workers = self.look()
             if workers and all(worker.ready and self.is_new(worker) for worker in workers):
-                if self.reloaded:
-                    self.count = len(workers)  # its configuration was read anew
                 if len(workers) == self.count:
                     return
             time.sleep(POLL)
@@ -677,7 +688,6 @@ class Roll:
             if not worker.ready:
                 self.uwsgi.kill(worker.pid, signal.SIGKILL)  # it serves nothing
                 self.leaving[worker.id] = self.moved = time.monotonic()
-        self.wanted = max(self.count, self.wanted)
         if chaining:
             self.until_chain_ends(old)
         while True:

@@ -114,17 +114,12 @@ def begin_board():
     """In the master, before it has workers."""
     board = Board()
     about = {
-        "lazy": is_on("lazy-apps") or is_on("lazy"),
-        "need_app": is_on("need-app"),
+        "lazy": True,
         "spare": option("cheaper-algo") == "manual",
         "mercy": int(option("worker-reload-mercy") or option("reload-mercy") or 60),
     }
     board.change(lambda page: page.update(master=about))
     uwsgi.rota_board = board
-
-
-def is_on(name):
-    return option(name) not in (None, "false", "0", "no", "off")
 
 
 # One worker's boot.
@@ -151,7 +146,7 @@ class Watch:
     def load(self):
         """The app. Raises where it can't be loaded and nobody else serves; waits aside, and never returns, where somebody does."""
         try:
-            self.say("booting")
+            self.say("booting", preloaded=uwsgi.worker_id() == 0)
             follow_chdir()
             place, name = app_to_load()
             self.entry["release"] = release_before(place)
@@ -170,6 +165,8 @@ class Watch:
         def edit(page):
             workers = {pid: entry for pid, entry in page.get("workers", {}).items() if is_news(pid, entry)}
             page["workers"] = {**workers, str(self.pid): self.entry}
+            if self.entry["preloaded"]:
+                page["master"]["lazy"] = False
 
         if self.board:
             try:
@@ -373,7 +370,7 @@ def run():
             return log(f"there will be no board, so no roll: {error}")
     if board is None:
         log("shared-import = (this file) is missing in uWSGI's configuration: roll.py will not see this worker")
-    globals()["application"] = Watch(board).load()
+    globals()[option("callable") or "application"] = Watch(board).load()
     return None
 
 
