@@ -42,6 +42,11 @@ test(
     expect(done.code, done.stderr).toBe(0);
     expect(await releases()).toEqual(["2", "2"]);
 
+    const nowhere = await lab.inventory({ restart: { ...restart, stats: "/run/{node}/nowhere" }, release });
+    const refused = await runRota(lab, ["deploy", "-i", nowhere, "--set", "RELEASE=2", "--yes"]);
+    expect(refused.stderr).toContain("nothing answers at /run/web1/nowhere as uWSGI's stats server does");
+    expect(refused.code).toBe(3);
+
     const broken = await deploy("3");
     expect(broken.code, broken.stderr).toBe(1);
     expect(broken.stderr).toContain("BROKEN");

@@ -176,11 +176,9 @@ class Uwsgi:
         try:
             with self.connect() as connection:
                 data = b"".join(iter(lambda: connection.recv(1 << 16), b""))
-            if data.startswith(b"HTTP/"):  # stats-http
-                data = data.partition(b"\r\n\r\n")[2]
             return json.loads(data)
         except (OSError, ValueError) as error:
-            raise Silent(f"uWSGI's stats server at {self.address} does not answer: {error}") from None
+            raise Silent(f"no stats server of uWSGI (without stats-http) answers at {self.address}: {error}") from None
 
     def connect(self):
         host, _, port = self.address.rpartition(":")
@@ -797,11 +795,10 @@ def main(words):
     # It must not end with the connection that started it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    if options.master:
+        return print_master(options)
     try:
         uwsgi = Uwsgi(options)
-        if options.master:
-            print(uwsgi.pid, uwsgi.ticks)
-            return EXIT_DONE
         if options.status:
             return show(uwsgi, voice)
         with only_one_of(uwsgi):
@@ -815,6 +812,18 @@ def main(words):
     except Busy as busy:
         voice.say("end", f"busy: {busy}; nothing was touched", exit=EXIT_BUSY)
         return EXIT_BUSY
+
+
+def print_master(options):
+    """Nothing where there is none."""
+    try:
+        uwsgi = Uwsgi(options)
+    except Refused:
+        return EXIT_REFUSED
+    except PermissionError as error:
+        sys.exit(f"this needs the rights of uWSGI's user, or root's where uWSGI has uid =: {error}")
+    print(uwsgi.pid, uwsgi.ticks)
+    return EXIT_DONE
 
 
 def refuse(voice, text):
