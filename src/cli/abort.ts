@@ -8,6 +8,7 @@ import { findOpenRun } from "./find-run.ts";
 import { type Where, hold } from "./hold.ts";
 import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
+import { tellOverdue } from "./overdue.ts";
 import { untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { balancersAt, fleetOf, toleratedOf, whoIsThis } from "./site.ts";
@@ -33,6 +34,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   const by = whoIsThis(io.env);
   using stop = stopOnSignals();
   await using journal = await openJournal(io.env);
+  await tellOverdue(journal, { fleet: fleet.name, inventory: args.inventory }, io);
   // Asked before the lease is taken: an answer that never comes must keep nobody out.
   const asked = await findOpenRun(journal, fleet.name, args.run);
   const saidOut = sayOut(await outOf(asked, journal));

@@ -5,6 +5,7 @@ import { isGone } from "../journal/process.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
+import { tellOverdue } from "./overdue.ts";
 import { untouched } from "./refuse.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
 import { isUnderWay } from "./under-way.ts";
@@ -23,6 +24,7 @@ export async function pause({ inventory, reason: given, json }: PauseArgs, io: I
   const { name: fleet } = site;
   const reason = reasonOf(given, site, io.env);
   await using journal = await openJournal(io.env);
+  await tellOverdue(journal, { fleet, inventory }, io);
   const [last] = await journal.runs(fleet, 1);
   const run = last && (await journal.run(last.run));
   const holder = await journal.holderOf(fleet);

@@ -3,6 +3,8 @@ import { notYet, yes } from "../base/poll.ts";
 import type { UwsgiRestart } from "../inventory/fleet.ts";
 import type { RestartWay } from "../rotation/restart-way.ts";
 import { textOf } from "./node-files.ts";
+import { readRoll } from "./roll-lines.ts";
+import { rollWith } from "./roll-script.ts";
 
 export function byUwsgi(restart: UwsgiRestart): RestartWay {
   const { stats, fifo, touch, how, spare, bootWithin, notice } = restart;
@@ -20,6 +22,7 @@ export function byUwsgi(restart: UwsgiRestart): RestartWay {
         ROTA_NOTICE: notice,
       },
     },
+    reader: readRoll,
     proof: {
       what: `the same uWSGI master at ${stats}`,
       look: { run: look, variables: common },
@@ -34,15 +37,13 @@ export function byUwsgi(restart: UwsgiRestart): RestartWay {
   };
 }
 
-/** Only the guard tells which release a worker runs. */
-const roll = `set -- --stats "$ROTA_STATS" --how "$ROTA_HOW" --boot-within "$ROTA_WITHIN" --notice "$ROTA_NOTICE"
-[ -z "$ROTA_FIFO" ] || set -- "$@" --fifo "$ROTA_FIFO"
+const roll = rollWith(
+  `--stats "$ROTA_STATS" --how "$ROTA_HOW" --boot-within "$ROTA_WITHIN" --notice "$ROTA_NOTICE"`,
+  `[ -z "$ROTA_FIFO" ] || set -- "$@" --fifo "$ROTA_FIFO"
 [ -z "$ROTA_TOUCH" ] || set -- "$@" --touch "$ROTA_TOUCH"
 [ -z "$ROTA_SPARE" ] || set -- "$@" --spare
-if [ "\${ROTA_RELEASE_DIR-}" ] && [ "$ROTA_NOTICE" = state ]; then
-  set -- "$@" --expect-release "$(cd "$ROTA_RELEASE_DIR" && pwd -P)"
-fi
-exec python3 -c "$ROTA_ROLL" "$@"`;
+`,
+);
 
 /** Prints the master's pid and its start time; nothing where no stats server answers. */
 const look = `python3 -c "$ROTA_ROLL" --stats "$ROTA_STATS" --master || [ $? = 64 ]`;

@@ -228,6 +228,7 @@ function surveyOf({ states, backups, others }: Case): Survey {
         status: out ? "DOWN" : "UP",
         lastCheck: "",
         sessions: 0,
+        traffic: { perSecond: 0, errors: 0 },
         backup: backups[i] ?? false,
         checked: true,
         tracks: undefined,

@@ -36,6 +36,7 @@ from dataclasses import dataclass, field
 EXIT_DONE, EXIT_RESTORED, EXIT_BROKEN, EXIT_REFUSED, EXIT_BUSY = 0, 1, 2, 64, 75
 POLL = 0.05  # seconds
 REACTS_WITHIN = 15.0  # seconds in which a master must do what it was told
+LONGEST_LINE = 4000  # characters
 STAYS_FOR = 1.0  # seconds that each worker must have been ready at the end
 IDLE_WITHIN = 2.0  # seconds that the last old worker is given to be idle for a moment; else it is replaced too
 CHAIN_ENDS = 2.5  # seconds after which a master has seen that its chain is over; it looks once a second
@@ -285,8 +286,16 @@ class Voice:
         seconds = round(time.monotonic() - self.began, 2)
         line = f"{seconds:7.2f} s  {text}"
         if self.as_json:
-            line = json.dumps({"event": event, "seconds": seconds, "text": text, **values})
+            line = self.object({"event": event, "seconds": seconds, "text": text, **values})
         self.print(line)
+
+    def object(self, values):
+        """Not longer than a reader takes a line for one: of an error its end is told."""
+        line = json.dumps(values)
+        while len(line) > LONGEST_LINE and values.get("error"):
+            values["error"] = values["error"][len(values["error"]) // 8 + 1 :].partition("\n")[2]
+            line = json.dumps(values)
+        return line
 
     def print(self, text):
         try:
