@@ -3,7 +3,8 @@ import { RotaError } from "../base/errors.ts";
 import { printable } from "../base/quote.ts";
 import { type Redact, redactor, shortestSecret } from "../base/redact.ts";
 import { fit } from "../board/width.ts";
-import type { Fleet, Node, Pool, Restart, Variable } from "../inventory/fleet.ts";
+import type { Fleet, Node, Pool, Variable } from "../inventory/fleet.ts";
+import type { Restart } from "../inventory/fleet-restart.ts";
 import { ownPlaceholders, placeholdersIn } from "../inventory/placeholders.ts";
 import type { Io } from "./io.ts";
 

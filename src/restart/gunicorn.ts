@@ -1,6 +1,6 @@
 /** A gunicorn master that runs: replaced by a second one, or told to replace its workers. */
 import { notYet, yes } from "../base/poll.ts";
-import type { GunicornRestart } from "../inventory/fleet.ts";
+import type { GunicornRestart } from "../inventory/fleet-restart.ts";
 import type { RestartProof, RestartWay } from "../rotation/restart-way.ts";
 import { textOf } from "./node-files.ts";
 import { anotherProcess, firstWord } from "./pidfile.ts";

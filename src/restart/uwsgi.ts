@@ -1,6 +1,6 @@
 /** A uWSGI whose workers are replaced, by the roll.py that is shipped for it. */
 import { notYet, yes } from "../base/poll.ts";
-import type { UwsgiRestart } from "../inventory/fleet.ts";
+import type { UwsgiRestart } from "../inventory/fleet-restart.ts";
 import type { RestartWay } from "../rotation/restart-way.ts";
 import { textOf } from "./node-files.ts";
 import { readRoll } from "./roll-lines.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { restartWay } from "../../src/restart/ways.ts";
 import type { RestartProof } from "../../src/rotation/restart-way.ts";
-import type { Restart } from "../../src/inventory/fleet.ts";
+import type { Restart } from "../../src/inventory/fleet-restart.ts";
 
 const proofOf = (restart: Restart): RestartProof => {
   const { proof } = restartWay({ restart }, { RELEASE: "42" });
