@@ -83,6 +83,20 @@ test.runIf(isFull).each<{ fault: Fault; why: string; spare?: true }>([
   },
 );
 
+test.runIf(isFull)(
+  "a chain that is stuck in the middle is freed, and no second worker is taken while it ends",
+  async () => {
+    await using uwsgi = await startUwsgi({ bootSeconds: 3 });
+    const words = ["--how", "chain", "--fifo", uwsgi.fifo, ...(await uwsgi.switchTo("2", "third-import"))];
+    const bad = await rollUnderLoad(uwsgi, words, perSecond);
+    expect(bad.code, bad.text).toBe(1);
+    expect(bad.text).toContain("the chain is stuck at worker 3, and can't be stopped");
+    expectNothingLost(bad, 3);
+    expect(await uwsgi.runs()).toEqual(["1", "1", "1", "1"]);
+    show("third-import, chain", bad);
+  },
+);
+
 function show(what: string, { load, ...rolling }: Rolling & { reloads?: number; calm?: number }): void {
   const { fewestReady, seconds, bootSeconds, secondsBroken, reloads, calm } = rolling;
   console.log(
