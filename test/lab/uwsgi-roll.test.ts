@@ -32,7 +32,7 @@ test("under load, workers are replaced one by one: nothing is lost, three of fou
 /** What the app's clients wait while nothing is replaced. */
 async function calmP99(uwsgi: Rolled): Promise<number> {
   await using load = await startLoad({ urls: [uwsgi.url], perSecond });
-  await wait(15_000);
+  await wait(25_000);
   return (await load.stop()).p99;
 }
 
@@ -52,7 +52,6 @@ test.runIf(isFull).each(["workers", "spare", "chain"] as const)(
     expect(good.load.p99 / calm).toBeLessThanOrEqual(1.5);
     expect(await uwsgi.runs()).toHaveLength(4);
     expect(new Set(await uwsgi.runs())).toEqual(new Set(["2"]));
-    show(way, { ...good, reloads, calm });
   },
 );
 
@@ -79,7 +78,6 @@ test.runIf(isFull).each<{ fault: Fault; why: string; spare?: true }>([
     expectNothingLost(bad, spare ? 4 : 3);
     expect(bad.secondsBroken, bad.text).toBeLessThanOrEqual(10);
     expect(await uwsgi.runs()).toEqual(["1", "1", "1", "1"]);
-    show(`${fault}${spare ? ", spare" : ""}`, bad);
   },
 );
 
@@ -93,25 +91,5 @@ test.runIf(isFull)(
     expect(bad.text).toContain("the chain is stuck at worker 3, and can't be stopped");
     expectNothingLost(bad, 3);
     expect(await uwsgi.runs()).toEqual(["1", "1", "1", "1"]);
-    show("third-import, chain", bad);
   },
 );
-
-function show(what: string, { load, ...rolling }: Rolling & { reloads?: number; calm?: number }): void {
-  const { fewestReady, seconds, bootSeconds, secondsBroken, reloads, calm } = rolling;
-  console.log(
-    "FIG",
-    JSON.stringify({
-      what,
-      sent: load.sent,
-      lost: load.lost,
-      fewestReady,
-      seconds,
-      bootSeconds,
-      secondsBroken,
-      reloads,
-      p99: load.p99,
-      calm,
-    }),
-  );
-}

@@ -404,7 +404,9 @@ class Roll:
 
     def warn_of(self, about, workers):
         if self.uwsgi.board and not about.get("lazy"):
-            self.voice.warn("without lazy-apps no worker can try the release first: one that can't be loaded answers 500 until it is put back")
+            self.voice.warn(
+                "without lazy-apps no worker can try the release first: one that can't be loaded answers 500 until it is put back"
+            )
         if not self.uwsgi.board:
             self.voice.warn(
                 "notice: none. A worker counts as ready when it accepts and has an app; nobody asks it whether it is well, nor "
@@ -746,8 +748,14 @@ class Roll:
             return self.broken(broken if isinstance(broken, Broken) else Broken(str(broken)))
         return self.end(EXIT_DONE, f"done: all {self.count} workers are new{self.running_what()}")
 
+    def left(self):
+        try:
+            return self.uwsgi.look() if self.uwsgi.runs() else []
+        except Broken:
+            return []  # it ends just now
+
     def running_what(self):
-        releases = {worker.release for worker in self.uwsgi.look() if worker.release}
+        releases = {worker.release for worker in self.left() if worker.release}
         return f" and run {', '.join(sorted(releases))}" if releases else ""
 
     def broken(self, broken):
@@ -767,7 +775,7 @@ class Roll:
 
     def end(self, code, text, keeps=False):
         """Leaves nothing but, where it broke, the rule that workers must be well: they would serve when started again."""
-        workers = self.uwsgi.look() if self.uwsgi.runs() else []
+        workers = self.left()
         if self.uwsgi.board and self.uwsgi.runs():
             if keeps:
                 self.announce(until=time.monotonic() + 10 * 365 * 86400)
