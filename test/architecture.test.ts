@@ -11,6 +11,7 @@ const floors = [
   ["remote", "health", "restart"],
   ["balancer", "journal"],
   ["board"],
+  ["notices"],
   ["cli"],
 ];
 
