@@ -36,15 +36,15 @@ export function noticesFor(fleet: Fleet, stop: Stop, io: Io): Noticing {
       if (!heard) return;
       const { afterThisNode, now } = stop;
       const within = now.aborted ? lastMoment : patience;
-      // The next signal, whichever it is.
-      const next = now.aborted ? [] : [afterThisNode.aborted ? now : afterThisNode];
       const limit = new AbortController();
       const over = new AbortController();
       const untold = notices.end(limit.signal).finally(() => over.abort());
-      await systemClock.sleep(unsaid, AbortSignal.any([over.signal, ...next]));
-      if (!over.signal.aborted)
-        io.err(`waiting for notices, ${sayDuration(within)} at most; Ctrl-C ends that`);
-      await systemClock.sleep(within - unsaid, AbortSignal.any([over.signal, ...next]));
+      // The next signal, whichever it is.
+      const next = now.aborted ? [] : [afterThisNode.aborted ? now : afterThisNode];
+      const ended = AbortSignal.any([over.signal, ...next]);
+      await systemClock.sleep(unsaid, ended);
+      if (!ended.aborted) io.err(`waiting for notices, ${sayDuration(within)} at most; Ctrl-C ends that`);
+      await systemClock.sleep(within - unsaid, ended);
       limit.abort();
       for (const line of await untold) io.err(`rota: ${line}`);
     },
