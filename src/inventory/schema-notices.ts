@@ -12,7 +12,7 @@ const address = z
   .meta({ pattern: "^https?://" });
 
 const fromEnvironment = z
-  .strictObject({ env: environmentName })
+  .strictObject({ env: environmentName }, { error: "write { env: NAME }: a secret is not in the file" })
   .describe("A secret that is not in the file: never shown, never stored.");
 
 const notice = z

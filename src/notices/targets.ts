@@ -36,8 +36,10 @@ export function targetOf(
 ): Target | Unusable {
   const which = `notices ${number}`;
   if (webhook === undefined) {
-    const name = `${which} (${fit(printable((run ?? "").replaceAll(/\s+/g, " ")), 40)})`;
-    return { name, on: new Set(on), tell: (notice, hurry) => tellCommand(run ?? "", notice, here, hurry) };
+    const script = run ?? "";
+    // No more of it: an address may follow.
+    const name = `${which} (${fit(printable(script.trim().split(/\s/, 1)[0] ?? ""), 40)})`;
+    return { name, on: new Set(on), tell: (notice, hurry) => tellCommand(script, notice, here, hurry) };
   }
   const url = typeof webhook === "string" ? webhook : valueIn(env, webhook.env);
   if (url === undefined || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
