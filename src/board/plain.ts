@@ -2,6 +2,7 @@
 import { sayDuration } from "../base/duration.ts";
 import type { Event } from "../events/events.ts";
 import { leaseLost } from "../events/state.ts";
+import { sayWorker } from "./workers.ts";
 import { count } from "./width.ts";
 
 export function plainLine(event: Event): string | undefined {
@@ -21,6 +22,8 @@ function textOf(event: Event): string | undefined {
       return `${event.node} ${event.step}: ${event.saw}`;
     case "output":
       return `${event.node} ${event.step} | ${event.text}`;
+    case "worker":
+      return `${event.node} ${event.step} | ${sayWorker(event)}`;
     case "step ended":
       return `${event.node} ${event.step} ${event.ok ? "done" : "FAILED"} in ${sayDuration(event.ms)}${event.why ? `: ${event.why}` : ""}`;
     case "node ended":

@@ -117,7 +117,9 @@ function sayUndo(run: WholeRun, undo: Undo): string {
     case "back to":
       return `goes back to ${saySet(undo.before.set)} (run ${undo.before.run})`;
     case "put back":
-      return "was not upgraded, and is only put back";
+      return `${undo.wentBack ? "went back by itself" : "was not upgraded"}, and is only put back`;
+    case "went back":
+      return `went back by itself in run ${run.run}`;
     case "untouched":
       return `run ${run.run} did not get to it: it is as it was`;
     case "undone":

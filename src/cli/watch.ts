@@ -1,9 +1,9 @@
-import { createLogUpdate } from "log-update";
 import { createColors } from "picocolors";
 import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
 import { colours } from "../board/colours.ts";
 import type { FleetStatus } from "../board/fleet-status.ts";
+import { redraw } from "../board/redraw.ts";
 import { statusChanges } from "../board/status-changes.ts";
 import { statusLines } from "../board/status.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -73,15 +73,15 @@ function screenFor(io: Io, json: boolean, where: string): Screen {
 }
 
 function painted(terminal: NodeJS.WriteStream, io: Io, where: string): Screen {
-  const draw = createLogUpdate(terminal);
+  const picture = redraw(terminal);
   const paint = colours(createColors(wantsColour(io)));
   return {
     show: (seen) => {
       const [width, height] = [Math.max(20, (terminal.columns ?? 80) - 1), (terminal.rows ?? 24) - 2];
       const lines = statusLines(seen, new Date(), { width, height }, paint, where);
-      draw([...lines, paint("quiet", `${clockNow()}  Ctrl-C ends`)].join("\n"));
+      picture.show([...lines, paint("quiet", `${clockNow()}  Ctrl-C ends`)]);
     },
-    close: () => draw.done(),
+    close: () => picture.done(),
   };
 }
 

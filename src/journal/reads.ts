@@ -144,17 +144,27 @@ async function changesOf(db: Kysely<Tables>, fleet: string, nodes: string[]): Pr
       join.onRef("trips.run", "=", "steps.run").onRef("trips.node", "=", "steps.node"),
     )
     .select(["runs.id", "runs.command", "runs.undoes", "runs.set", "runs.sets"])
-    .select(["steps.node", "steps.started", "trips.ended", "trips.outcome", "trips.why"])
+    .select([
+      "steps.node",
+      "steps.step",
+      "steps.started",
+      "steps.outcome as done",
+      "trips.ended",
+      "trips.outcome",
+      "trips.why",
+    ])
     .where("runs.fleet", "=", fleet)
     .where("runs.command", "in", changing)
-    .where("steps.step", "in", ["upgrade", "restart"])
+    .where("steps.step", "in", ["upgrade", "restart", "undo"])
     .orderBy("steps.started", "desc")
     .execute();
   const wanted = new Set(nodes);
   // The upgrade begins before its restart: of the two, the first is what is left here.
+  const own = rows.filter(({ node }) => wanted.has(node));
   const first = new Map(
-    rows.filter(({ node }) => wanted.has(node)).map((row) => [`${row.id} ${row.node}`, row]),
+    own.filter(({ step }) => step !== "undo").map((row) => [`${row.id} ${row.node}`, row]),
   );
+  const newest = new Map(own.toReversed().map((row) => [`${row.id} ${row.node}`, row]));
   return [...first.values()]
     .map((row) => ({
       run: row.id,
@@ -164,10 +174,15 @@ async function changesOf(db: Kysely<Tables>, fleet: string, nodes: string[]): Pr
       began: new Date(row.started),
       ended: dateOf(row.ended),
       good: (row.outcome === "back" || row.outcome === "kept out") && row.why === null,
+      wentBack: isUndone(newest.get(`${row.id} ${row.node}`)),
       set: setOf(row, row.node),
     }))
     .toSorted((a, b) => b.began.getTime() - a.began.getTime());
 }
+
+/** The last thing that was done on it, and done. */
+const isUndone = (last: { step: string; done: string | null } | undefined): boolean =>
+  last?.step === "undo" && last.done === "done";
 
 const setOf = (row: Pick<Tables["runs"], "set" | "sets">, node: string): Record<string, string> =>
   (row.sets === null ? undefined : readSets(row.sets)[node]) ?? readSet(row.set);

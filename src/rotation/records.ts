@@ -133,6 +133,8 @@ export interface Change {
   ended: Date | undefined;
   /** It came back, or stayed out as it was to, and nothing was wrong with it. */
   good: boolean;
+  /** The node went back by itself to what it ran before. */
+  wentBack: boolean;
   /** What the node was given with --set. */
   set: Record<string, string>;
 }

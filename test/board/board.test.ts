@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { board } from "../../src/board/board.ts";
 import { plainLine } from "../../src/board/plain.ts";
 import { reportLines } from "../../src/board/report.ts";
-import type { Event, EventBody } from "../../src/events/events.ts";
+import type { Event, EventBody, WorkerNews } from "../../src/events/events.ts";
 import { nothingYet, reduce, type RunState } from "../../src/events/state.ts";
 
 const began = Date.parse("2026-01-02T03:04:05.000Z");
@@ -88,5 +88,56 @@ test("a pipe gets one line an event, with its time", () => {
     "03:04:08Z web1 back, 3s out of rotation",
     undefined,
     "03:04:09Z web2 settle: 1 session left (lb2: 1)",
+  ]);
+});
+
+const worker = (
+  seconds: number,
+  pid: number,
+  state: WorkerNews["state"],
+  more: Partial<WorkerNews> = {},
+): Event => event(seconds, { type: "worker", node: "web1", step: "restart", pid, state, of: 4, ...more });
+
+const rolling: Event[] = [
+  event(0, started),
+  event(0, { type: "step started", node: "web1", step: "restart" }),
+  worker(0, 11, "booting", { isNew: true, sinceMs: 10 }),
+  worker(1, 11, "ready", { isNew: true, sinceMs: 1_000, release: "/srv/app/releases/42" }),
+  worker(1, 1, "leaving"),
+  worker(2, 1, "gone"),
+  worker(2, 12, "booting", { isNew: true, sinceMs: 20 }),
+];
+
+test("below the node in hand stand its workers: which are new, which boots, for how long", () => {
+  const lines = board(stateOf(rolling), began + 3_200, size);
+  expect(lines[3]).toBe("    workers ●◐○○○ 1 of 4 new · 12 booting 1.2s");
+  const after = stateOf([
+    ...rolling,
+    event(4, { type: "step ended", node: "web1", step: "restart", ok: true, ms: 4 }),
+  ]);
+  expect(board(after, began + 5_000, size).join("\n")).not.toContain("workers");
+});
+
+test("a worker that failed, and the way back, can be told without colours; many workers on a narrow board are counted", () => {
+  const failed = [...rolling, worker(3, 12, "failed", { isNew: true, sinceMs: 900 })];
+  expect(board(stateOf(failed), began + 3_200, size)[3]).toBe("    workers ●✗○○○ 1 of 4 new · 12 FAILED");
+  const back = [...failed, worker(4, 13, "booting", { isNew: true, sinceMs: 10, goesBack: true })];
+  expect(board(stateOf(back), began + 5_000, size)[3]).toBe(
+    "    workers ◐ back to the old release · 13 booting 1s",
+  );
+  const many = stateOf(rolling.map((one) => (one.type === "worker" ? { ...one, of: 64 } : one)));
+  const narrow = board(many, began + 3_200, { width: 60, height: 24 });
+  expect(narrow[3]).toBe("    workers 1 of 64 new · 12 booting 1.2s");
+  for (const line of board(many, began + 3_200, { width: 20, height: 5 }))
+    expect(line.length).toBeLessThanOrEqual(20);
+});
+
+test("a log has a line for each thing that becomes of a worker", () => {
+  expect(rolling.slice(2).map((one) => plainLine(one)?.slice(10))).toEqual([
+    "web1 restart | worker 11 booting 10ms after its start",
+    "web1 restart | worker 11 ready 1s after its start, runs /srv/app/releases/42",
+    "web1 restart | worker 1 ending",
+    "web1 restart | worker 1 ended",
+    "web1 restart | worker 12 booting 20ms after its start",
   ]);
 });

@@ -175,9 +175,7 @@ test.concurrent("broken targets hold up neither the others nor the run, and are 
     /rota: notices 1 \(127.0.0.1:\d+\) was not told 2 of 2 \(start, end\): connection refused \(\d tries\)\n/,
   );
   expect(err).toMatch(/\(start, end\): answered 301, a redirect, which is not followed\n/);
-  expect(err).toMatch(
-    /notices 3 \(echo\) was not told 1 of 1 \(end\): exit code 4: no such channel$/m,
-  );
+  expect(err).toMatch(/notices 3 \(echo\) was not told 1 of 1 \(end\): exit code 4: no such channel$/m);
   expect(err).toContain("notices 4: $NOT_SET is not set; nobody is told there\n");
   expect(err).toMatch(/notices 5 \(.*\): \$NOT_SET is not set; nobody is told there\n/);
 });

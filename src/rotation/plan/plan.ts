@@ -15,7 +15,7 @@ import type { Absence } from "../records.ts";
 import { type NodeRelease, folderOf } from "../release/release.ts";
 import type { Neighbour } from "../soak/soak.ts";
 import { goneAt, noneLeft, sayTolerated, unreadErrors, without } from "./tolerance.ts";
-import type { Trip } from "../world.ts";
+import type { Trip, WayBack } from "../world.ts";
 
 export interface PlanOptions {
   /** Nodes that the words of the command line chose, in the order of the file. */
@@ -42,6 +42,8 @@ export interface PlanOptions {
   variablesOf: (pool: Pool, node: Node) => { variables: Record<string, string>; secrets: string[] };
   /** What a deploy brings to the node itself. */
   releaseOf?: ((node: Node) => NodeRelease | undefined) | undefined;
+  /** How a node goes back by itself where its workers can't run the new release. */
+  wayBackOf?: ((node: Node) => WayBack | undefined) | undefined;
 }
 
 /** What each node's trip is for. */
@@ -154,10 +156,11 @@ function startTrip(
   { pool, node, entries, absence }: Start,
   part: TakesPart,
   survey: Survey,
-  { errand, variablesOf, releaseOf, done }: PlanOptions,
+  { errand, variablesOf, releaseOf, wayBackOf, done }: PlanOptions,
 ): Trip {
   const { variables, secrets } = variablesOf(pool, node);
   const release = errand.upgrade ? releaseOf?.(node) : undefined;
+  const before = done?.(node) ?? new Set();
   return {
     node,
     pool,
@@ -172,10 +175,12 @@ function startTrip(
     stays: pool.stays && part.standing === "serving" && errand.hostNeeded && !errand.hold,
     hostNeeded: errand.hostNeeded || toldOnHost(pool),
     variables: release ? { ...variables, ROTA_RELEASE_DIR: folderOf(release) } : variables,
-    done: stillDone(done?.(node) ?? new Set(), part, pool, errand),
+    done: stillDone(before, part, pool, errand),
     prepare: errand.upgrade ? pool.prepare : undefined,
     release,
-    upgrade: errand.upgrade ? pool.upgrade?.run : undefined,
+    wayBack: wayBackOf?.(node),
+    // A link may have been moved since; commands that are done are not done again with it.
+    upgrade: errand.upgrade && !(release && before.has("upgrade")) ? pool.upgrade?.run : undefined,
     reached: "untouched",
     ranBefore: undefined,
     pageWasOut: false,
@@ -193,11 +198,11 @@ function startTrip(
 function stillDone(
   done: ReadonlySet<StepName>,
   { standing }: TakesPart,
-  { rollout, release, upgrade }: Pool,
+  { rollout, release }: Pool,
   { hostNeeded }: Errand,
 ): ReadonlySet<StepName> {
   const isWatched = standing === "serving" && hostNeeded && rollout.soak > 0;
-  const again = [isWatched ? "" : "ready", release && !upgrade ? "upgrade" : ""]; // a link may be moved by hand since
+  const again = [isWatched ? "" : "ready", release ? "upgrade" : ""]; // a link may be moved since
   return new Set([...done].filter((name) => !again.includes(name)));
 }
 
