@@ -22,6 +22,7 @@ export async function tellCommand(
     onOutput: ({ text }) => void (last = text.trim() ? text : last),
   });
   if (outcome.kind === "done") return undefined;
+  if (now.aborted) return "still running when the wait was over";
   return last ? `${outcome.why}: ${last}` : outcome.why;
 }
 

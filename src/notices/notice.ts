@@ -46,9 +46,10 @@ export interface Ended {
 
 type Started = Extract<Event, { type: "run started" }>;
 
-const longestText = 2_000;
-const longestWhy = 500;
-const mostValues = 30;
+/** Characters: all of a notice must fit into one variable of a command's environment, 128 KiB on Linux. */
+const longest: Record<string, number> = { problem: 2_000, left: 2_000, next: 2_000, why: 500, reason: 500 };
+const longestElse = 300;
+const mostValues = 20;
 const mostFailures = 20;
 
 /** What this event has to tell. @param isTold whether a failure of this run was told before */
@@ -112,5 +113,5 @@ function countsOf({ nodes }: RunState): Notice["nodes"] {
 /** A text is cut when its secrets are gone: half a one would no longer be found. */
 const readable = (notice: Notice, redact: Redact): Notice =>
   redactAll(notice, (text, key) =>
-    fit(redact(text).split("\n").map(printable).join("\n"), key === "why" ? longestWhy : longestText),
+    fit(redact(text).split("\n").map(printable).join("\n"), longest[key] ?? longestElse),
   );

@@ -76,8 +76,8 @@ export function openNotices(
 const isTarget = (one: Target | Unusable): one is Target => "tell" in one;
 
 function sayUntold({ name }: Target, { untold, all }: Lane, redact: Redact): string[] {
-  const last = untold.at(-1);
-  if (!last) return [];
+  const [first] = untold;
+  if (!first) return [];
   const kinds = [...new Set(untold.map(({ kind }) => kind))].join(", ");
-  return [`${name} was not told ${untold.length} of ${all} (${kinds}): ${redact(last.why)}`];
+  return [`${name} was not told ${untold.length} of ${all} (${kinds}): ${redact(first.why)}`];
 }

@@ -14,7 +14,7 @@ export const secretsOfNotices = (notices: NoticeTarget[], env: Env): string[] =>
     const url = typeof webhook === "string" ? webhook : webhook && valueIn(env, webhook.env);
     const signing = secret && valueIn(env, secret.env);
     return [
-      ...(url === undefined ? [] : [url, ...partsOf(url)]),
+      ...(url === undefined ? [] : partsOf(url)),
       ...(signing === undefined ? [] : [signing, signing.replace(/^whsec_/, "")]),
     ].filter((text) => text.length >= shortestSecret);
   });
@@ -24,10 +24,12 @@ const shortestPath = 16;
 const looksLikeKey = /^(?=.*\d)[A-Za-z0-9]{20,}$/;
 
 function partsOf(text: string): string[] {
-  if (!URL.canParse(text)) return [];
-  const { href, pathname, search, password } = new URL(text);
+  if (!URL.canParse(text)) return [text];
+  const { href, pathname, search, username, password } = new URL(text);
   const path = pathname + search;
+  if (path === "/" && username === "" && password === "") return []; // no more than a host, which is no secret
   return [
+    text,
     href,
     ...(path.length >= shortestPath ? [path] : []),
     ...path.split(/[/?&=]/).filter((part) => looksLikeKey.test(part)),

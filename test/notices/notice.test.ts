@@ -128,6 +128,15 @@ test("a thousand failures make one notice of a bounded size", () => {
   expect(JSON.stringify(rotaBody(first)).length).toBeLessThan(64_000); // it goes into an environment, too
 });
 
+test("the longest of notices fits into a variable of a command's environment", () => {
+  const wide = "\u20ac".repeat(9_000);
+  const all = told([ended("web2", wide), { ...failed, problem: wide, left: wide, next: wide }]);
+  for (const notice of all) {
+    notice.set = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`V${i}`, wide.slice(0, 300)]));
+    expect(Buffer.byteLength(JSON.stringify(rotaBody(notice)))).toBeLessThan(100_000);
+  }
+});
+
 test("in Slack: bold and code, and what was typed is there to be pasted", () => {
   const { text } = slackBody(only(told([ended("web2", "a & b < c"), failed]), "end"));
   expect(text.split("\n").slice(0, 4)).toEqual([

@@ -223,6 +223,16 @@ test.concurrent(
   },
 );
 
+test.concurrent("who hangs is waited for, and no longer than ten seconds", async () => {
+  await using hook = await fakeApp();
+  hook.answers("hang");
+  await using site = await noticing([{ webhook: hook.url }]);
+  const { code, err } = await deploy(site);
+  expect(code, err).toBe(0);
+  expect(err).toContain("waiting for notices, 10s at most");
+  expect(err).toMatch(/was not told 2 of 2 \(start, end\)/);
+});
+
 test.concurrent("without notices, and with no run, nothing is said and nobody is asked", async () => {
   await using hook = await fakeApp();
   await using site = await noticing([{ webhook: hook.url }]);
