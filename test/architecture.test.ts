@@ -10,6 +10,7 @@ const floors = [
   ["rotation"],
   ["remote", "health", "restart"],
   ["balancer", "journal"],
+  ["doctor"],
   ["board"],
   ["notices"],
   ["cli"],

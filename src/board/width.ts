@@ -23,3 +23,22 @@ export function columns(rows: string[][], toRight: (head: string) => boolean = (
 
 /** "1 node", "2 nodes" */
 export const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? "" : "s"}`;
+
+/**
+ * Text in lines of at most so many columns, broken at blanks; a word that is longer stays whole, so that it can be copied.
+ *
+ * @param hanging columns that all lines but the first begin with
+ */
+export function wrap(text: string, width: number, hanging = 0): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length <= width || line.trim() === "") line = longer;
+    else {
+      lines.push(line);
+      line = `${" ".repeat(hanging)}${word}`;
+    }
+  }
+  return [...lines, line];
+}

@@ -83,6 +83,26 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
       ends(await (await import("./status.ts")).status({ ...options, nodes }, io)),
     );
 
+  command(
+    "doctor [nodes...]",
+    "can every socket, host and page be reached, with the rights needed; and what will hurt",
+  )
+    .option("--json", "every finding as JSON")
+    .addHelpText(
+      "after",
+      examples(
+        ["rota doctor", "the whole fleet; changes nothing anywhere"],
+        ["rota doctor @web", "one pool, and its balancers"],
+        [
+          "rota doctor --json | jq '.findings[] | select(.verdict == \"bad\")'",
+          "ends with 3 where any is bad",
+        ],
+      ),
+    )
+    .action(async (nodes, options) =>
+      ends(await (await import("./doctor.ts")).doctor({ ...options, nodes }, io)),
+    );
+
   command("drain <nodes...>", "take nodes out of rotation by hand, and hold them there")
     .option("--reason <text>", "why, for whoever finds the node out (needed)")
     .option("--tolerate <balancer>", tolerateHelp, collect, [])

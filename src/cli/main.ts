@@ -66,6 +66,7 @@ Nodes are names, globs ('web*') or @pool; none means all (for drain, ready and r
 Examples:
   rota plan                                       what a deploy would do
   rota deploy --set RELEASE=42                    do it
+  rota doctor                                     what would hurt it
   rota status                                     who serves, who is out and why
   rota drain web3 --reason "disk swap" --for 30m  one node out by hand
   rota ready web3                                 and back, proven first
@@ -74,6 +75,7 @@ Environment:
   ROTA_INVENTORY      the inventory, where no -i is given
   ROTA_JOURNAL        where runs are recorded: sqlite:/path, or postgres://user@host/database for a team
   ROTA_SUDO_PASSWORD  the password for ssh.sudo: password, instead of being asked
+  ROTA_SSH_CONFIG     ssh's configuration, instead of ~/.ssh/config; none: the inventory alone counts
   SSH_AUTH_SOCK       the agent whose keys are used
   NO_COLOR            no colours
 

@@ -7,11 +7,11 @@ import type { OpenJournal } from "../journal/journal.ts";
 import { readJournal } from "../journal/open.ts";
 import { isGone } from "../journal/process.ts";
 import type { Absence, Known, RunRecord } from "../rotation/records.ts";
-import { sayStandings, standingsOf } from "../rotation/unfinished.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
 import { type Site, type SiteArgs, openSite } from "./site.ts";
+import { mostRuns, unfinishedOf } from "./unfinished-run.ts";
 import { inventoryWords } from "./words.ts";
 
 export interface StatusArgs extends SiteArgs {
@@ -71,7 +71,9 @@ async function pastOf(journal: OpenJournal, fleet: string, where: string): Promi
     failures: await failuresOf(journal, absences),
     steps: holds ? await stepsOf(journal, runs) : new Map(),
     lease: holds ? sayHolder(holder, new Date()) : undefined,
-    unfinished: holds ? [] : await unfinishedOf(journal, runs, where),
+    unfinished: holds
+      ? []
+      : (await unfinishedOf(journal, runs, where)).map(({ what, next }) => `${what}: ${next}`),
   };
 }
 
@@ -89,26 +91,3 @@ async function stepsOf(known: Known, [last]: RunRecord[]): Promise<Map<string, s
   const begun = run?.steps.filter(({ ended }) => ended === undefined) ?? [];
   return new Map(begun.map(({ node, step }) => [node, step]));
 }
-
-/** Looked back through: whoever left a run has mostly done some things by hand since. */
-const mostRuns = 20;
-
-/** The newest run of the whole fleet that nobody finished, if no other took its place, and those by hand that were cut off. */
-async function unfinishedOf(known: Known, runs: RunRecord[], where: string): Promise<string[]> {
-  const said: string[] = [];
-  for (const { run: id, command, outcome } of runs) {
-    const byHand = command === "drain" || command === "ready";
-    if (outcome === undefined || (!byHand && (outcome === "failed" || outcome === "interrupted"))) {
-      const run = await known.run(id, false);
-      if (run && (outcome === undefined || isLeft(standingsOf(run))))
-        said.push(
-          `run ${id} (${command}, by ${run.by}) ${outcome ?? "is not finished"}: ${sayStandings(run)}: rota resume ${id}${where}, or rota abort ${id}${where}`,
-        );
-    }
-    if (!byHand) break;
-  }
-  return said;
-}
-
-const isLeft = ({ failed, halfDone, rest }: ReturnType<typeof standingsOf>): boolean =>
-  failed.length + halfDone.length + rest.length > 0;

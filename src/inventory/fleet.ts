@@ -223,13 +223,18 @@ export interface Ssh {
   sudo?: boolean | "password";
   /** The host that the connection goes through. */
   jump?: Jump | undefined;
+  /** What the file does not say of this: there ssh's own configuration does. Absent: it is not asked at all. */
+  unsaid?: Unsaid | undefined;
 }
+
+export type Unsaid = readonly ("user" | "port" | "identity" | "knownHosts" | "jump")[];
 
 /** Logged in to with the key and the known hosts of whoever is reached through it. */
 export interface Jump {
   user: string;
   host: string;
   port: number;
+  unsaid?: Unsaid | undefined;
 }
 
 /** A value in the file, or one that is read from rota's own environment when it is needed. */

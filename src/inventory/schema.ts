@@ -212,7 +212,7 @@ export const inventorySchema = z
     ssh: ssh
       .prefault({})
       .describe(
-        "How to log in to the nodes, and to balancers at ssh://; a node may differ. ~/.ssh/config is not read.",
+        "How to log in to the nodes, and to balancers at ssh://; a node may differ. What is not said here is as ~/.ssh/config has it (docs/ssh.md).",
       ),
     hooks: deployHooks
       .prefault({})

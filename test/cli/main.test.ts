@@ -39,6 +39,7 @@ const commands = [
   "deploy",
   "plan",
   "status",
+  "doctor",
   "drain",
   "ready",
   "rotate",
