@@ -51,6 +51,10 @@ export function readDuration(option: string, word: string | undefined): number |
   return milliseconds;
 }
 
+/** -i FILE, where that was given. */
+export const inventoryArgs = (inventory: string | undefined): string[] =>
+  inventory === undefined ? [] : ["-i", inventory];
+
 /** " -i FILE" as a person can paste it, where that was given. */
 export const inventoryWords = (inventory: string | undefined): string =>
   inventory === undefined ? "" : ` -i ${quoted(inventory)}`;

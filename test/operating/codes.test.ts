@@ -31,9 +31,10 @@ async function typeNext(typed: string, site: FakeSite, words: string[]): Promise
 }
 
 async function play(scene: Scene): Promise<void> {
-  const { code, site: make, begin, words = deploy, mend, ends = 0, again, states } = scene;
+  const { code, site: make, begin, mend, ends = 0, again, states } = scene;
   await using site = await make();
   await begin?.(site);
+  const words = typeof scene.words === "function" ? await scene.words(site) : (scene.words ?? deploy);
   const said = await site.rota(...words, "--json");
   const message = messageOf(said);
   if (process.env["SHOW"]) appendFileSync(process.env["SHOW"], `\n### ${code} ${scene.what ?? ""} ${said.code}\n${message}\n`);
@@ -43,6 +44,7 @@ async function play(scene: Scene): Promise<void> {
   if (ends !== "fails") await mend?.(site);
   expect(await typeNext(typed, site, words), typed).toBe(ends);
   if (ends === "fails") await mend?.(site);
+  if (again === "after ssh") await typeElsewhere(firstCommand(nextOf(message).split("; then ")[1] ?? ""));
   if (again) expect((await site.rota(...words)).code).toBe(0);
   expect(site.names.map((node) => site.stateOf(node))).toEqual(states ?? site.names.map(() => "ready"));
   expect(masked(message)).toBe(masked(quoted));

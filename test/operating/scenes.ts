@@ -6,6 +6,7 @@ import net from "node:net";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { ErrorCode } from "../../src/base/errors.ts";
+import Database from "libsql";
 import { portOf } from "../fakes/app.ts";
 import { makeRelease } from "../fakes/release.ts";
 import { type FakeSite, type Overrides, fakeSite } from "../fakes/site.ts";
@@ -18,13 +19,13 @@ export interface Scene {
   /** What goes wrong. */
   begin?: (site: FakeSite) => unknown;
   /** What is typed then; a deploy of release 2 unless said. */
-  words?: string[];
+  words?: string[] | ((site: FakeSite) => Promise<string[]>);
   /** What the entry says that must be mended first. */
   mend?: (site: FakeSite) => unknown;
   /** The exit code of what is typed next; 0 unless said. A command of another program that fails as it should: "fails". */
   ends?: number | "fails";
   /** The command itself once more comes after it, and ends with 0. */
-  again?: true;
+  again?: true | "after ssh";
   /** Of web1, web2, … afterwards; all "ready" unless said. */
   states?: string[];
   /** The first node is not stopped by a signal of another test. */
@@ -43,9 +44,17 @@ const rewritten =
   async (site: FakeSite): Promise<void> =>
     writeFile(site.inventory, (await readFile(site.inventory, "utf8")).replace(from, to));
 
+const journalFile = (site: FakeSite): string => site.env["ROTA_JOURNAL"]?.replace("sqlite:", "") ?? "";
+
 const unless = (name: string): string => `[ ! -e ${name} ] || { echo "no such table: orders" >&2; exit 3; }`;
 
 const within1s = { check: { within: "1s" } };
+
+/** Ids, the newest first. */
+async function runsOf(site: FakeSite): Promise<string[]> {
+  await using journal = await site.journal();
+  return (await journal.runs("fake", 9)).map(({ run }) => run);
+}
 
 async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, "127.0.0.1");
@@ -64,14 +73,23 @@ const release: Overrides = {
   rollout: { min_serving: 0 },
 };
 
+/** Each node's login folder is {FOLDER} in the inventory. */
+async function withFolders(site: FakeSite): Promise<FakeSite> {
+  const folders = site.names.map((name) => site.host(name).folder);
+  const text = await readFile(site.inventory, "utf8");
+  const to = text.replaceAll(/^( +)PORT: /gm, (line, indent: string) => `${indent}FOLDER: ${folders.shift()}\n${line}`);
+  await writeFile(site.inventory, to.replaceAll("/login-folder", "{FOLDER}"));
+  return site;
+}
+
+/** Its process ends by itself. */
+const started = 'sleep 20 >/dev/null 2>&1 & echo $! >"$HOME/app.pid"';
+const proof = { pidfile: "/login-folder/app.pid" };
+
 /** A site that brings its own release, kept in the host's login folder. */
 async function releaseSite(pool: Overrides = {}): Promise<FakeSite> {
-  const site = await fakeSite({ pool: { ...release, release: { upload: "build-{RELEASE}.tar.gz", to: "/nowhere", keep: 2 }, ...pool } });
-  const folders = site.names.map((name) => site.host(name).folder);
-  await rewritten("/nowhere", "{folder}/app")(site);
-  let text = await readFile(site.inventory, "utf8");
-  for (const folder of folders) text = text.replace("PORT:", `folder: ${folder}\n          PORT:`);
-  await writeFile(site.inventory, text);
+  const site = await fakeSite({ pool: { ...release, release: { upload: "build-{RELEASE}.tar.gz", to: "/login-folder/app", keep: 2 }, ...pool } });
+  await withFolders(site);
   await makeRelease(join(dirname(site.inventory), "build-1.tar.gz"), { app: "one\n" });
   await makeRelease(join(dirname(site.inventory), "build-2.tar.gz"), { app: "two\n" }, 1 << 20);
   return site;
@@ -125,13 +143,18 @@ export const scenes: Scene[] = [
     mend: rewritten("restrat:", "restart:"),
   },
   {
+    code: "JOURNAL",
+    site: () => fakeSite(),
+    begin: (site) => writeFile(journalFile(site), "this is no journal, but a text of some length"),
+    mend: (site) => rm(journalFile(site)),
+  },
+  {
     code: "JOURNAL_NEWER",
     site: () => fakeSite(),
     begin: async (site) => {
       await site.rota(...deploy);
-      const { DatabaseSync } = { DatabaseSync: (await import("better-sqlite3")).default };
-      const db = new DatabaseSync(site.env["ROTA_JOURNAL"]?.replace("sqlite:", "") ?? "");
-      db.exec("insert into kysely_migration (name, timestamp) values ('9999_later', '2099')");
+      const db = new Database(journalFile(site));
+      db.exec("insert into kysely_migration (name, timestamp) values ('9999-later', '2099')");
       db.close();
     },
   },
@@ -158,7 +181,7 @@ export const scenes: Scene[] = [
       await site.rota(...deploy);
       await site.rota("deploy", "--set", "RELEASE=3", "web2");
     },
-    words: ["rollback"],
+    words: async (site) => ["rollback", (await runsOf(site)).at(-1) ?? ""],
   },
   {
     code: "REFUSED",
@@ -181,12 +204,11 @@ export const scenes: Scene[] = [
     code: "BALANCER_UNREACHABLE",
     site: () => fakeSite(),
     begin: (site) => site.balancer("lb2").always("reset"),
-    mend: (site) => site.balancer("lb2").always(undefined),
   },
   {
     code: "BALANCER_ANSWER",
     site: () => fakeSite(),
-    begin: (site) => site.balancer("lb2").always({ answer: "220 mail ESMTP\n" }),
+    begin: (site) => site.balancer("lb2").always({ answer: "220 mail.example.com ESMTP\n\n".repeat(9) }),
     mend: (site) => site.balancer("lb2").always(undefined),
   },
   {
@@ -225,6 +247,27 @@ export const scenes: Scene[] = [
     again: true,
   },
   {
+    code: "HOST_KEY",
+    what: "a host key that has changed",
+    site: () => fakeSite(),
+    begin: (site) => {
+      const line = `[127.0.0.1]:${site.host("web1").port} ${site.host("web2").hostKey}\n`;
+      return writeFile(knownHostsOf(site), line);
+    },
+    again: "after ssh",
+  },
+  {
+    code: "SSH_CONFIG",
+    site: () => fakeSite(),
+    begin: async (site) => {
+      site.env["ROTA_SSH_CONFIG"] = join(dirname(site.inventory), "ssh-config");
+      await writeFile(site.env["ROTA_SSH_CONFIG"], "Hots web1\n");
+    },
+    mend: (site) => writeFile(join(dirname(site.inventory), "ssh-config"), "Host web1\n"),
+    ends: "fails",
+    again: true,
+  },
+  {
     code: "COMMAND_FAILED",
     site: () => fakeSite(failing),
     begin: make("web1", "broken"),
@@ -238,7 +281,7 @@ export const scenes: Scene[] = [
   },
   {
     code: "HOOK_FAILED",
-    site: () => fakeSite({ pool: { hooks: { after_batch: unless("broken") } } }),
+    site: () => fakeSite({ pool: { hooks: { after_batch: { on_nodes: unless("broken") } } } }),
     begin: make("web1", "broken"),
     mend: remove("web1", "broken"),
   },
@@ -251,16 +294,18 @@ export const scenes: Scene[] = [
   {
     code: "RESTART_UNPROVEN",
     site: () =>
-      fakeSite({
-        pool: {
-          restart: {
-            run: `[ -e broken ] || { sleep 20 >/dev/null 2>&1 & echo $! >"$ROTA_PIDFILE"; }`,
-            proof: { pidfile: "{PIDS}" },
-          },
-          ...within1s,
-        },
-      }),
-    begin: make("web1", "broken"),
+      fakeSite({ pool: { restart: { run: `[ -e broken ] || { ${started}; }`, proof }, ...within1s } }),
+    begin: async (site) => make("web1", "broken")(await withFolders(site)),
+    mend: remove("web1", "broken"),
+  },
+  {
+    code: "RELEASE_OLD",
+    site: () =>
+      releaseSite({ restart: { run: `cd app/current; [ ! -e ../../broken ] || cd ../releases/1-*; ${started}`, proof } }),
+    begin: async (site) => {
+      await site.rota("deploy", "--set", "RELEASE=1");
+      await make("web1", "broken")(site);
+    },
     mend: remove("web1", "broken"),
   },
   {
@@ -292,7 +337,7 @@ export const scenes: Scene[] = [
     code: "SOAK_WORSE",
     site: () => fakeSite(soaked),
     begin: underLoad,
-    states: ["maint", "ready", "ready"],
+    states: ["drain", "ready", "ready"],
   },
   {
     code: "SOAK_INCONCLUSIVE",
