@@ -37,9 +37,9 @@ async function play(scene: Scene): Promise<void> {
   const words = typeof scene.words === "function" ? await scene.words(site) : (scene.words ?? deploy);
   const said = await site.rota(...words, "--json");
   const message = messageOf(said);
-  if (process.env["SHOW"]) appendFileSync(process.env["SHOW"], `\n### ${code} ${scene.what ?? ""} ${said.code}\n${message}\n`);
+  if (process.env["SHOW"]) appendFileSync(process.env["SHOW"], `\n### ${code} ${scene.what ?? ""} ${said.code}\n${masked(message)}\n`);
   expect(codeOf(said), said.err).toBe(code);
-  const quoted = entriesIn(page()).get(scene.what ?? code) ?? "";
+  const quoted = entriesIn(page()).get(scene.what ?? code)?.[0] ?? "";
   const typed = firstCommand(nextOf(message));
   if (ends !== "fails") await mend?.(site);
   expect(await typeNext(typed, site, words), typed).toBe(ends);

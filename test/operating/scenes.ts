@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { ErrorCode } from "../../src/base/errors.ts";
 import Database from "libsql";
+import { thisProcess } from "../../src/journal/process.ts";
 import { portOf } from "../fakes/app.ts";
 import { makeRelease } from "../fakes/release.ts";
 import { type FakeSite, type Overrides, fakeSite } from "../fakes/site.ts";
@@ -35,8 +36,8 @@ export interface Scene {
 export const deploy = ["deploy", "--set", "RELEASE=2"];
 
 const inFolder = (site: FakeSite, node: string, name: string): string => join(site.host(node).folder, name);
-const make = (node: string, name: string) => (site: FakeSite) => writeFile(inFolder(site, node, name), "");
-const remove = (node: string, name: string) => (site: FakeSite) => rm(inFolder(site, node, name));
+export const make = (node: string, name: string) => (site: FakeSite) => writeFile(inFolder(site, node, name), "");
+export const remove = (node: string, name: string) => (site: FakeSite) => rm(inFolder(site, node, name));
 
 /** With its nodes' inventory changed as text. */
 const rewritten =
@@ -66,19 +67,19 @@ async function freePort(): Promise<number> {
 }
 
 const onlyWeb1 = [...deploy, "web1"];
-const failing = { pool: { upgrade: unless("broken"), ...within1s } };
+export const failing = { pool: { upgrade: unless("broken"), ...within1s } };
 const knownHostsOf = (site: FakeSite): string => site.host("web1").knownHosts;
 const release: Overrides = {
   upgrade: undefined,
   rollout: { min_serving: 0 },
 };
 
-/** Each node's login folder is {FOLDER} in the inventory. */
+/** Each node's login folder is /{FOLDER} in the inventory. */
 async function withFolders(site: FakeSite): Promise<FakeSite> {
   const folders = site.names.map((name) => site.host(name).folder);
   const text = await readFile(site.inventory, "utf8");
-  const to = text.replaceAll(/^( +)PORT: /gm, (line, indent: string) => `${indent}FOLDER: ${folders.shift()}\n${line}`);
-  await writeFile(site.inventory, to.replaceAll("/login-folder", "{FOLDER}"));
+  const to = text.replaceAll(/^( +)PORT: /gm, (line, indent: string) => `${indent}FOLDER: ${folders.shift()?.slice(1)}\n${line}`);
+  await writeFile(site.inventory, to.replaceAll(/\/login-folder(\S*)/g, '"/{FOLDER}$1"'));
   return site;
 }
 
@@ -125,6 +126,12 @@ function underLoad(site: FakeSite): void {
 
 const stop = (): void => void process.emit("SIGTERM", "SIGTERM");
 
+export async function takenBySomebody(site: FakeSite): Promise<void> {
+  await using journal = await site.journal();
+  const elsewhere = { ...thisProcess(), host: "there", pid: 4711 };
+  await journal.take({ fleet: "fake", by: "bob@there", command: "deploy", reason: undefined, ...elsewhere });
+}
+
 export const scenes: Scene[] = [
   {
     code: "USAGE",
@@ -162,9 +169,7 @@ export const scenes: Scene[] = [
     code: "LEASE_HELD",
     site: () => fakeSite(),
     begin: async (site) => {
-      const journal = await site.journal();
-      await journal.take({ fleet: "fake", by: "bob@there", command: "deploy", reason: undefined, host: "there", pid: 4711, started: "1" } as never);
-      await journal[Symbol.asyncDispose]();
+      await takenBySomebody(site);
       setTimeout(() => void site.rota("unlock", "--yes"), 1500);
     },
   },
@@ -198,7 +203,7 @@ export const scenes: Scene[] = [
     site: () => fakeSite(),
     begin: (site) => site.rota("drain", "web2", "--reason", "disk swap"),
     words: onlyWeb1,
-    states: ["ready", "maint"],
+    states: ["ready", "drain"],
   },
   {
     code: "BALANCER_UNREACHABLE",
@@ -281,9 +286,9 @@ export const scenes: Scene[] = [
   },
   {
     code: "HOOK_FAILED",
-    site: () => fakeSite({ pool: { hooks: { after_batch: { on_nodes: unless("broken") } } } }),
-    begin: make("web1", "broken"),
-    mend: remove("web1", "broken"),
+    site: () => fakeSite({ pool: { hooks: { after_batch: { here: unless("broken") } } } }),
+    begin: (site) => writeFile(join(dirname(site.inventory), "broken"), ""),
+    mend: (site) => rm(join(dirname(site.inventory), "broken")),
   },
   {
     code: "UPLOAD_FAILED",
