@@ -13,7 +13,12 @@ const isOpen = ({ outcome }: RunRecord): boolean =>
  * @param where What a command needs to find the same inventory: " -i FILE", or nothing.
  * @throws RotaError USAGE where there is none, or nothing is left of it
  */
-export async function findOpenRun(known: Known, fleet: string, id: string | undefined, where: string): Promise<WholeRun> {
+export async function findOpenRun(
+  known: Known,
+  fleet: string,
+  id: string | undefined,
+  where: string,
+): Promise<WholeRun> {
   const [last] = id === undefined ? await known.runs(fleet, 1) : [];
   const wanted = id ?? last?.run;
   const run = wanted === undefined ? undefined : await known.run(wanted);
@@ -22,7 +27,11 @@ export async function findOpenRun(known: Known, fleet: string, id: string | unde
       id === undefined
         ? `${fleet} has no run yet`
         : `no run of ${fleet} has an id that begins with ${shown(id)}, or several have`;
-    throw new RotaError("USAGE", { problem: which, left: untouched, next: `rota runs${where}, which lists them` });
+    throw new RotaError("USAGE", {
+      problem: which,
+      left: untouched,
+      next: `rota runs${where}, which lists them`,
+    });
   }
   if (isOpen(run)) return run;
   throw new RotaError("USAGE", {

@@ -83,7 +83,12 @@ const deploysOf = async (known: Known, fleet: string): Promise<RunRecord[]> =>
   (await known.runs(fleet, 1_000)).filter(({ command }) => command === "deploy");
 
 /** The run that is meant: by its id, else the fleet's last deploy. @throws RotaError USAGE */
-async function runToUndo(known: Known, fleet: string, id: string | undefined, where: string): Promise<WholeRun> {
+async function runToUndo(
+  known: Known,
+  fleet: string,
+  id: string | undefined,
+  where: string,
+): Promise<WholeRun> {
   const [last] = id === undefined ? await deploysOf(known, fleet) : [];
   const wanted = id ?? last?.run;
   const run = wanted === undefined ? undefined : await known.run(wanted);

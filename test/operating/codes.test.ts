@@ -3,6 +3,7 @@ import { expect, test, vi } from "vitest";
 import { errorCodes } from "../../src/base/errors.ts";
 import type { FakeSite, Said } from "../fakes/site.ts";
 import { entriesIn, masked, page } from "./page.ts";
+import { lines } from "./lines.ts";
 import { type Scene, deploy, scenes, typeElsewhere } from "./scenes.ts";
 import { firstCommand, wordsIn } from "./typed.ts";
 
@@ -26,7 +27,8 @@ async function typeNext(typed: string, site: FakeSite, words: string[]): Promise
   }
   if (!typed.startsWith("rota ")) return (await typeElsewhere(typed)) === 0 ? 0 : "fails";
   const said = await site.typed((await wordsIn(typed)).slice(1));
-  if (process.env["SHOW"]) appendFileSync(process.env["SHOW"], `>> ${typed}\n${said.code} ${said.out.slice(-300)}\n${said.err}\n`);
+  if (process.env["SHOW"])
+    appendFileSync(process.env["SHOW"], `>> ${typed}\n${said.code} ${said.out.slice(-300)}\n${said.err}\n`);
   return said.code;
 }
 
@@ -37,7 +39,11 @@ async function play(scene: Scene): Promise<void> {
   const words = typeof scene.words === "function" ? await scene.words(site) : (scene.words ?? deploy);
   const said = await site.rota(...words, "--json");
   const message = messageOf(said);
-  if (process.env["SHOW"]) appendFileSync(process.env["SHOW"], `\n### ${code} ${scene.what ?? ""} ${said.code}\n${masked(message)}\n`);
+  if (process.env["SHOW"])
+    appendFileSync(
+      process.env["SHOW"],
+      `\n### ${code} ${scene.what ?? ""} ${said.code}\n${masked(message)}\n`,
+    );
   expect(codeOf(said), said.err).toBe(code);
   const quoted = entriesIn(page()).get(scene.what ?? code)?.[0] ?? "";
   const typed = firstCommand(nextOf(message));
@@ -52,14 +58,21 @@ async function play(scene: Scene): Promise<void> {
 
 const named = (scene: Scene): [string, Scene] => [scene.what ?? scene.code, scene];
 
-test.concurrent.each(scenes.filter(({ alone }) => !alone).map(named))("%s: its next line works as it stands", (_, scene) =>
-  play(scene),
+test.concurrent.each(scenes.filter(({ alone }) => !alone).map(named))(
+  "%s: its next line works as it stands",
+  (_, scene) => play(scene),
 );
 
-test.each(scenes.filter(({ alone }) => alone).map(named))("%s: its next line works as it stands", (_, scene) => play(scene));
+test.each(scenes.filter(({ alone }) => alone).map(named))(
+  "%s: its next line works as it stands",
+  (_, scene) => play(scene),
+);
 
 test("every code has an entry and a situation", () => {
   const played = new Set<string>(scenes.map(({ code }) => code));
   expect(errorCodes.filter((code) => !played.has(code))).toEqual([]);
   expect(errorCodes.filter((code) => !entriesIn(page()).has(code))).toEqual([]);
+  const quoted = [...entriesIn(page())].flatMap(([heading, [message]]) => (message ? [heading] : []));
+  const all = [...scenes.map(({ code, what }) => what ?? code), ...lines.map(({ what }) => what)];
+  expect(quoted.toSorted()).toEqual(all.toSorted());
 });

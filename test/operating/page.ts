@@ -24,7 +24,7 @@ export const masked = (text: string): string =>
   text
     .replaceAll(/SHA256:[\w+/]+/g, "SHA256:…")
     .replaceAll(/(?:\/[\w.@-]+)+\/site\.yml/g, "site.yml")
-    .replaceAll(/(?<![\w.:/])(?:\/[\w.@-]+)+/g, "/…")
+    .replaceAll(/(?:\/[\w.@-]+)*\/rota-(?:host|site|lb)-\w+/g, "/srv")
     .replaceAll(/by \S+@\S+?(?=[,;): ]|$)/gm, "by ada@here")
     .replaceAll(/\bprocess \d+/g, "process 4711")
     .replaceAll(/(?<=127\.0\.0\.1\]?:|-p )\d+/g, "22")
@@ -32,4 +32,6 @@ export const masked = (text: string): string =>
     .replaceAll(/\b(?=[0-9a-f]*\d|[a-f]{6}\b)[0-9a-f]{6}\b(?!-)/g, "7f3a9c")
     .replaceAll(/-[0-9a-f]{12}\b/g, "-0123456789ab")
     .replaceAll(/\b\d+(?:\.\d+)?(?:ms|s|m|h|min)(?:\d+s)?\b/g, "10s")
-    .replaceAll(/^.*requests failed.*$/gm, (line) => line.replaceAll(/\b[\d,]+(?= %| of | requests)|(?<=of )[\d,]+/g, "20"));
+    .replaceAll(/^.*requests failed.*$/gm, (line) =>
+      line.replaceAll(/\b[\d,]+(?= %| of | requests)|(?<=of )[\d,]+/g, "20"),
+    );

@@ -3,7 +3,8 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
 /** A command of this machine, of rota, or "the same …", which is the last command once more. */
-const begins = /(?<=^|[\s(])(?:rota(?= (?:--version|status|show|runs|plan|deploy|resume|rollback|abort|drain|ready|rotate|unlock|pause|doctor)\b)|ssh(?:-keygen)?(?= -)|the same (?:again|with))/;
+const begins =
+  /(?<=^|[\s(])(?:rota(?= (?:--version|status|show|runs|plan|deploy|resume|rollback|abort|drain|ready|rotate|unlock|pause|doctor)\b)|ssh(?:-keygen)?(?= -)|the same (?:again|with))/;
 
 /** Up to the comma, the semicolon, "or" or the bracket that ends it, where none of them is quoted. */
 export function firstCommand(next: string): string {
