@@ -1,13 +1,16 @@
-import { appendFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import { errorCodes } from "../../src/base/errors.ts";
 import type { FakeSite, Said } from "../fakes/site.ts";
 import { entriesIn, masked, page } from "./page.ts";
 import { lines } from "./lines.ts";
-import { type Scene, deploy, scenes, typeElsewhere } from "./scenes.ts";
-import { firstCommand, wordsIn } from "./typed.ts";
+import { beforeNodes } from "./scenes-before.ts";
+import { atNodes } from "./scenes-nodes.ts";
+import { type Scene, deploy } from "./situation.ts";
+import { firstCommand, typeElsewhere, wordsIn } from "./typed.ts";
 
 vi.setConfig({ testTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+
+const scenes = [...beforeNodes, ...atNodes];
 
 const messageOf = ({ err }: Said): string => err.slice(err.lastIndexOf("rota: "));
 
@@ -27,8 +30,6 @@ async function typeNext(typed: string, site: FakeSite, words: string[]): Promise
   }
   if (!typed.startsWith("rota ")) return (await typeElsewhere(typed)) === 0 ? 0 : "fails";
   const said = await site.typed((await wordsIn(typed)).slice(1));
-  if (process.env["SHOW"])
-    appendFileSync(process.env["SHOW"], `>> ${typed}\n${said.code} ${said.out.slice(-300)}\n${said.err}\n`);
   return said.code;
 }
 
@@ -39,11 +40,6 @@ async function play(scene: Scene): Promise<void> {
   const words = typeof scene.words === "function" ? await scene.words(site) : (scene.words ?? deploy);
   const said = await site.rota(...words, "--json");
   const message = messageOf(said);
-  if (process.env["SHOW"])
-    appendFileSync(
-      process.env["SHOW"],
-      `\n### ${code} ${scene.what ?? ""} ${said.code}\n${masked(message)}\n`,
-    );
   expect(codeOf(said), said.err).toBe(code);
   const quoted = entriesIn(page()).get(scene.what ?? code)?.[0] ?? "";
   const typed = firstCommand(nextOf(message));

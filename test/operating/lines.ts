@@ -1,7 +1,7 @@
 /** Each line that `rota status` can show first, the situation that it is for, and what a person mends before typing on. */
 import { expect } from "vitest";
 import { type FakeSite } from "../fakes/site.ts";
-import { deploy, make, remove, takenBySomebody } from "./scenes.ts";
+import { deploy, make, remove, takenBySomebody } from "./situation.ts";
 
 export interface Shown {
   /** The entry. */

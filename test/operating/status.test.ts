@@ -1,10 +1,9 @@
 /** What `rota status` can show first, and what is typed then. */
-import { appendFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import { fakeSite } from "../fakes/site.ts";
 import { entriesIn, masked, nextIn, page } from "./page.ts";
 import { type Shown, lines } from "./lines.ts";
-import { failing } from "./scenes.ts";
+import { failing } from "./situation.ts";
 import { firstCommand, wordsIn } from "./typed.ts";
 
 vi.setConfig({ testTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
@@ -17,7 +16,6 @@ test.concurrent.each(lines.map((shown): [string, Shown] => [shown.what, shown]))
     const { out } = await site.rota("status");
     const said = out.split("\n").find((text) => line.test(text)) ?? "";
     const [quoted = "", entry = ""] = entriesIn(page()).get(what) ?? [];
-    if (process.env["SHOW"]) appendFileSync(process.env["SHOW"], `\n### ${what}\n${masked(said || out)}\n`);
     await mend?.(site);
     const typed = said.includes(": rota ")
       ? await wordsIn(firstCommand(said.slice(said.indexOf(": rota "))))
