@@ -8,7 +8,7 @@ import {
   remove,
   rewritten,
   unless,
-  within1s,
+  within3s,
   freePort,
   failing,
   knownHostsOf,
@@ -93,7 +93,7 @@ export const atNodes: Scene[] = [
   {
     code: "RESTART_UNPROVEN",
     site: () =>
-      fakeSite({ pool: { restart: { run: `[ -e broken ] || { ${started}; }`, proof }, ...within1s } }),
+      fakeSite({ pool: { restart: { run: `[ -e broken ] || { ${started}; }`, proof }, ...within3s } }),
     begin: async (site) => make("web1", "broken")(await withFolders(site)),
     mend: remove("web1", "broken"),
   },
@@ -126,14 +126,14 @@ export const atNodes: Scene[] = [
   },
   {
     code: "WAIT_LIMIT",
-    site: () => fakeSite({ pool: within1s }),
+    site: () => fakeSite({ pool: within3s }),
     begin: (site) => site.app("web1").answers({ status: 503, body: "no database" }),
     mend: (site) => site.app("web1").answers({ status: 200, body: '{"status":"ok"}' }),
   },
   {
     code: "WAIT_LIMIT",
     what: "sessions that do not end",
-    site: () => fakeSite({ pool: { drain: { within: "300ms" } } }),
+    site: () => fakeSite({ pool: { drain: { within: "3s" } } }),
     begin: (site) => (site.balancer("lb1").server("app", "web1").sessions = 3),
     mend: (site) => (site.balancer("lb1").server("app", "web1").sessions = 0),
   },

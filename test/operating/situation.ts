@@ -49,7 +49,7 @@ export const journalFile = (site: FakeSite): string => site.env["ROTA_JOURNAL"]?
 export const unless = (name: string): string =>
   `[ ! -e ${name} ] || { echo "no such table: orders" >&2; exit 3; }`;
 
-export const within1s = { check: { within: "1s" } };
+export const within3s = { check: { within: "3s" } };
 
 /** Ids, the newest first. */
 export async function runsOf(site: FakeSite): Promise<string[]> {
@@ -67,7 +67,7 @@ export async function freePort(): Promise<number> {
 }
 
 export const onlyWeb1 = [...deploy, "web1"];
-export const failing = { pool: { upgrade: unless("broken"), ...within1s } };
+export const failing = { pool: { upgrade: unless("broken"), ...within3s } };
 export const knownHostsOf = (site: FakeSite): string => site.host("web1").knownHosts;
 export const release: Overrides = {
   upgrade: undefined,
