@@ -102,7 +102,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   const undo =
     command === "deploy" && isToUndo(rollout) && !stop.afterThisNode.aborted && !lease.lost.aborted;
   const failure =
-    leaseLossOf(lease, left) ??
+    leaseLossOf(lease, left, args) ??
     (undo ? beforeUndo(failureOf(rollout, goOn)) : failureOf(rollout, goOn)) ??
     interruptionOf(rollout, goOn) ??
     (await lastWord(() => journal.end(run, "done"), left));
@@ -128,7 +128,7 @@ async function beginOrGoOn(
   if (!resume)
     return journal.begin({ ...start, args: redactAll({ ...given, reason: start.reason }, redact) });
   const now = await known.run(resume.run);
-  if (!now || traceOf(now) !== resume.trace) throw wentOn(resume.run);
+  if (!now || traceOf(now) !== resume.trace) throw wentOn(resume.run, given.inventory);
   await journal.resumed(resume.run);
   await known.did({ ...resume.did, what: `does the rest: ${count(start.nodes.length, "node")}` });
   return resume.run;
@@ -168,12 +168,12 @@ function endOf(failure: RotaError | undefined, { ended }: RolloutEnd): RunEnd {
 }
 
 /** Whoever lost the lease stops; what was begun, the next holder's survey finds. */
-const leaseLossOf = ({ lost }: Lease, left: string): RotaError | undefined =>
+const leaseLossOf = ({ lost }: Lease, left: string, { inventory }: ChangeArgs): RotaError | undefined =>
   lost.aborted
     ? new RotaError("LEASE_LOST", {
         problem: "the lease went to somebody else, or could not be renewed; stopped before the next act",
         left,
-        next: "rota status, before anything else",
+        next: `rota status${inventoryWords(inventory)}, before anything else`,
       })
     : undefined;
 
