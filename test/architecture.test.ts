@@ -12,7 +12,7 @@ const floors = [
   ["balancer", "journal"],
   ["doctor"],
   ["board"],
-  ["console"],
+  ["console", "notices"],
   ["cli"],
 ];
 

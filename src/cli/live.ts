@@ -1,4 +1,5 @@
 import type { Watching } from "../journal/watching.ts";
+import { sayAtStep } from "../console/view.ts";
 import type { View } from "./views.ts";
 
 /** Milliseconds between two times that those who look on are told what a run waits for. */
@@ -22,8 +23,8 @@ export function shownToOthers(view: View, journal: Watching, run: string): View 
     ...view,
     emit: (event) => {
       view.emit(event);
-      if (event.type === "waiting") seen.set(event.node, event.saw);
-      if (event.type === "output") seen.set(event.node, event.text);
+      if (event.type === "waiting") seen.set(event.node, sayAtStep(event.step, event.saw));
+      if (event.type === "output") seen.set(event.node, sayAtStep(event.step, event.text));
       if (event.type === "step ended" || event.type === "node ended") seen.delete(event.node);
     },
     async [Symbol.asyncDispose]() {

@@ -156,7 +156,7 @@ function refuseUnknown(run: WholeRun, wanted: Sorted[], { inventory }: Wishes, {
   if (unset.length > 0) {
     const names = unset.map(({ node }) => node);
     next.push(
-      `rota deploy ${names.join(" ")}${where.length > 0 ? ` ${where.join(" ")}` : ""} ${keys.map((key) => `--set ${key}=…`).join(" ")}`,
+      `${commandLine(["deploy", ...names, ...where])} ${keys.map((key) => `--set ${key}=…`).join(" ")}`,
     );
     next.push(commandLine(["rollback", run.run, ...where, ...names.flatMap((name) => ["--skip", name])]));
   }

@@ -112,6 +112,8 @@ function answerError(thrown: Error, at: Context<Env>): Response {
   if (thrown instanceof SyntaxError) return at.json({ problem: "the body is no JSON" }, 400);
   if (thrown instanceof HTTPException)
     return at.json({ problem: thrown.status === 413 ? tooLarge : "not to be read" }, thrown.status);
+  // Whoever went away in the middle of a body: no defect, and no line in the log for each.
+  if (at.req.raw.signal.aborted) return at.json({ problem: "it ended early" }, 400);
   console.error(thrown);
   return at.json({ problem: "a defect of rota; see the console's log" }, 500);
 }

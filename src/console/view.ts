@@ -143,6 +143,14 @@ export const runLine = (run: RunRecord): RunLine => ({
   nodes: run.nodes.length,
 });
 
+/** What a run sees is told a moment later than its steps: so it says of which. */
+export const sayAtStep = (step: StepName, saw: string): string => `${step}: ${saw}`;
+
+const sawAt = (step: StepName | undefined, said: string | undefined): string | undefined =>
+  step !== undefined && said?.startsWith(sayAtStep(step, "")) === true
+    ? said.slice(sayAtStep(step, "").length)
+    : undefined;
+
 /** What was done by hand is done anew; only where it was cut off it may still have to be gone on with. */
 function isOpen({ command, ended, outcome }: RunRecord): boolean {
   const byHand = command === "drain" || command === "ready";
@@ -174,7 +182,7 @@ export function runView(
     nodes: run.nodes.map((name) => ({
       name,
       steps: steps.get(name) ?? [],
-      saw: seen[name],
+      saw: sawAt(steps.get(name)?.findLast(({ ended }) => ended === undefined)?.step, seen[name]),
       end: trips.get(name)?.outcome,
       why: trips.get(name)?.why,
     })),

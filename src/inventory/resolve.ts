@@ -7,7 +7,6 @@ import type {
   Fleet,
   Node,
   Pool,
-  Restart,
   Share,
   SocketAddress,
   StatsPage,
@@ -15,6 +14,7 @@ import type {
   Upgrade,
   Variable,
 } from "./fleet.ts";
+import type { Restart } from "./fleet-restart.ts";
 import type { Here } from "./here.ts";
 import type { Positions } from "./positions.ts";
 import type { Path } from "./problems.ts";
@@ -49,6 +49,7 @@ export function resolve(inventory: Inventory, setting: Setting): Fleet {
     file,
     balancers,
     hooks: { beforeDeploy, afterDeploy },
+    notices: inventory.notices,
     pools,
   };
 }
@@ -129,6 +130,13 @@ function restartOf(raw: RawPool["restart"]): Restart {
       return {
         ...raw,
         pidfile: raw.pidfile,
+        bootWithin: milliseconds(raw.boot_within),
+      };
+    case "uwsgi":
+      return {
+        ...raw,
+        fifo: raw.fifo,
+        touch: raw.touch,
         bootWithin: milliseconds(raw.boot_within),
       };
     case "systemd":

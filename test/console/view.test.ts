@@ -19,7 +19,10 @@ const run: WholeRun = {
   ended: undefined,
   outcome: undefined,
   message: undefined,
-  steps: [{ node: "web1", step: "drain", started: at(1), ended: at(2), ok: true, why: undefined }],
+  steps: [
+    { node: "web1", step: "drain", started: at(1), ended: at(2), ok: true, why: undefined },
+    { node: "web2", step: "settle", started: at(3), ended: undefined, ok: undefined, why: undefined },
+  ],
   trips: [{ node: "web1", ended: at(5), outcome: "out", why: "it does not start" }],
   outputs: [{ node: "web1", step: "upgrade", text: "all that was printed" }],
   deeds: [],
@@ -30,10 +33,21 @@ test("a run travels without how it was called and without what was printed", () 
   expect(texts).not.toContain("secret-place");
   expect(texts).not.toContain("all that was printed");
   expect(runLine(run).nodes).toBe(2);
-  expect(runView(run, { seen: { web2: "3 sessions" } }).nodes).toMatchObject([
-    { name: "web1", end: "out", why: "it does not start", steps: [{ step: "drain", ok: true }] },
-    { name: "web2", saw: "3 sessions", steps: [] },
+  expect(runView(run, { seen: { web1: "drain: old", web2: "settle: 3 sessions" } }).nodes).toMatchObject([
+    {
+      name: "web1",
+      saw: undefined,
+      end: "out",
+      why: "it does not start",
+      steps: [{ step: "drain", ok: true }],
+    },
+    { name: "web2", saw: "3 sessions" },
   ]);
+});
+
+test("what a run saw in a step that is over is not shown with the next one", () => {
+  const [, web2] = runView(run, { seen: { web2: "drain: told lb1" } }).nodes;
+  expect(web2?.saw).toBeUndefined();
 });
 
 test.each([

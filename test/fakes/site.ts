@@ -58,7 +58,9 @@ export interface FakeSite extends AsyncDisposable {
   journal(): Promise<OpenJournal & Journal>;
   /** Runs a command on the site's inventory and journal; never asks. */
   rota(...words: string[]): Promise<Said>;
-  /** The same at a terminal, where a person types these, one for each question, and Enter once they are used up. */
+  /** Words as they stand, in a folder in which nothing is found by itself. */
+  typed(words: string[]): Promise<Said>;
+  /** `rota` at a terminal, where a person types these, one for each question, and Enter once they are used up. */
   typing(answers: string[], ...words: string[]): Promise<Said>;
   /** Does something, once, when a command run with --json says that a node begins a step, before it does. */
   atStep(node: string, step: StepName, act: () => void): void;
@@ -127,6 +129,7 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
     },
     rota: (command = "", ...words) =>
       run([command, "-i", inventory, ...words], { env, cwd: folder, hooks, listeners }),
+    typed: (words) => run(words, { env, cwd: tmpdir(), hooks, listeners }),
     typing: (answers, command = "", ...words) =>
       run([command, "-i", inventory, ...words], { env, cwd: folder, hooks, listeners, answers }),
     atStep: (node, step, act) =>
