@@ -22,7 +22,7 @@ export async function startConsole(
   words: string[],
   env: Record<string, string> = {},
 ): Promise<LabConsole> {
-  const child = spawn(program, ["console", ...words, "--listen", "127.0.0.1:0"], {
+  const child = spawn(program, ["console", "--listen", "127.0.0.1:0", ...words], {
     cwd: lab.folder,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],

@@ -109,9 +109,10 @@ const marks: Record<string, string> = {
   "?": "is nowhere",
 };
 
+/** Made anew only where something of it changed: a large fleet is told of each second. */
 function NodeRow({ node, places, releases, chosen, onChoose }: RowProps) {
   const { name, pool, mark, tone, note, release } = node;
-  return (
+  const made = (
     <tr class={tone}>
       {chosen !== undefined && (
         <td>
@@ -141,6 +142,7 @@ function NodeRow({ node, places, releases, chosen, onChoose }: RowProps) {
       <td class="note">{note}</td>
     </tr>
   );
+  return useMemo(() => made, [node, places.join(" "), releases, chosen]);
 }
 
 function EntryText({
