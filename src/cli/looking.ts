@@ -9,7 +9,7 @@ import type { Site } from "./site.ts";
 import { lookAt } from "./status.ts";
 import { isUnderWay } from "./under-way.ts";
 
-/** Milliseconds for which the releases of the last deploys stand: they change with a run only. */
+/** Milliseconds for which the releases of the last deploys stand: they change while a run is under way, and with its end. */
 const setsLast = 5_000;
 /** Milliseconds for which a run that ended well stays in view. */
 const shownFor = 20_000;
@@ -22,6 +22,7 @@ export function looking(
 ): () => Promise<Picture> {
   const { name } = site.fleet;
   let kept: { until: number; sets: ReturnType<OpenJournal["lastSets"]> } | undefined;
+  let lastEnd = "";
   const calm: OpenJournal = {
     ...journal,
     lastSets: (fleet) => {
@@ -34,6 +35,9 @@ export function looking(
     const { seen } = await lookAt(site, calm, "");
     onSeen(seen);
     const [last] = await journal.runs(name, 1);
+    const end = `${last?.run} ${last?.outcome}`;
+    if (end !== lastEnd) kept = undefined;
+    lastEnd = end;
     const run =
       last && isToBeSeen(last, systemClock.today()) ? await oneRun(journal, name, last.run) : undefined;
     return { fleet: fleetView(seen, systemClock.today()), run };

@@ -4,6 +4,9 @@ import type { Wish } from "./dialog.tsx";
 import { sayMs, sayTime } from "./model.ts";
 import { Timeline } from "./timeline.tsx";
 
+/** Nodes that are told of in words. */
+const mostTold = 20;
+
 interface Props {
   run: RunView;
   canAct: boolean;
@@ -15,6 +18,7 @@ export function RunPanel({ run, canAct, onWish }: Props) {
   const lives = run.state === "under way";
   const now = useNow(lives);
   const done = run.nodes.filter(({ end }) => end !== undefined).length;
+  const interesting = run.nodes.filter(isOfInterest);
   const set = Object.entries(run.set).map(([key, value]) => `${key}=${value}`);
   const took = run.ended
     ? sayMs(Date.parse(run.ended) - Date.parse(run.started))
@@ -55,9 +59,10 @@ export function RunPanel({ run, canAct, onWish }: Props) {
       <progress max={run.nodes.length} value={done} aria-label="nodes that are done" />
       <Timeline run={run} now={lives ? now : lastMoment(run)} />
       <ul class="steps">
-        {run.nodes.filter(isOfInterest).map((node) => (
+        {interesting.slice(0, mostTold).map((node) => (
           <NodeNow key={node.name} node={node} now={now} />
         ))}
+        {interesting.length > mostTold && <li>and {interesting.length - mostTold} more</li>}
       </ul>
       {run.message && <pre class="message">{run.message}</pre>}
     </section>

@@ -13,11 +13,12 @@ export function Timeline({ run, now }: { run: RunView; now: number }) {
   const from = Date.parse(run.started);
   const to = Math.max(from + 1_000, run.ended ? Date.parse(run.ended) : now);
   const at: Axis = (time) => Math.min(100, Math.max(0, ((time - from) / (to - from)) * 100));
+  const nodes = run.nodes.slice(0, mostRows);
   const used = [...new Set(run.nodes.flatMap(({ steps }) => steps.map(({ step }) => step)))];
   return (
     <figure class="timeline">
-      <div class="rows" role="img" aria-label={sayRun(run)}>
-        {run.nodes.slice(0, mostRows).map((node) => (
+      <div class="rows" role="img" aria-label={sayRun(run)} tabIndex={nodes.length > 10 ? 0 : undefined}>
+        {nodes.map((node) => (
           <Row key={node.name} node={node} at={at} now={to} />
         ))}
         <span />
