@@ -10,7 +10,7 @@ const floors = [
   ["rotation"],
   ["remote", "health", "restart"],
   ["balancer", "journal"],
-  ["board"],
+  ["board", "drafting"],
   ["cli"],
 ];
 

@@ -94,14 +94,16 @@ export const takesTraffic = (state: ServerState): boolean =>
 const checkRunning = 0x01;
 const checkEnabled = 0x04;
 
-export function readServerStates(frame: string): ServerState[] {
+export const readServerStates = (frame: string): ServerState[] => readStateRows(frame).map(readServerState);
+
+export function readStateRows(frame: string): Fields[] {
   const [format, header, ...rows] = frame.split("\n");
   if (format !== "1" || !header?.startsWith("# ")) throw refusal(frame);
   const columns = header.slice(2).split(" ");
-  return rows.map((row) => readServerState(namedFields(columns, row.split(" "), frame)));
+  return rows.map((row) => namedFields(columns, row.split(" "), frame));
 }
 
-const readServerState = (field: Fields): ServerState => ({
+export const readServerState = (field: Fields): ServerState => ({
   backend: field.text("be_name"),
   backendId: field.count("be_id"),
   server: field.text("srv_name"),
@@ -203,6 +205,8 @@ export interface Fields {
   text(name: string): string;
   /** A whole number, 0 or more. */
   count(name: string): number;
+  /** Of a column that not every version has. */
+  optional(name: string): string | undefined;
 }
 
 function namedFields(columns: string[], values: string[], frame: string): Fields {
@@ -218,7 +222,7 @@ function namedFields(columns: string[], values: string[], frame: string): Fields
     if (!/^\d+$/.test(value)) throw refusal(frame);
     return Number(value);
   };
-  return { text, count };
+  return { text, count, optional: (name) => values[columns.indexOf(name)] };
 }
 
 export function readCsv(frame: string): Fields[] {

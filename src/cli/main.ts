@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { commandsOf } from "./define.ts";
 import { defineChanges } from "./define-changes.ts";
+import { defineDrafts } from "./define-drafts.ts";
 import { defineRuns } from "./define-runs.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
@@ -54,6 +55,7 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
   const command = commandsOf(rota);
   defineChanges(command, io, ends);
   defineRuns(command, io, ends);
+  defineDrafts(rota, io, ends);
   return rota;
 }
 
