@@ -69,6 +69,6 @@ export function defineDrafts(rota: Command, io: Io, ends: Ends): void {
       ),
     )
     .action(async (format, file, options) =>
-      ends(await (await import("./import.ts")).importFrom({ ...options, format, file }, io)),
+      ends((await import("./import.ts")).importFrom({ ...options, format, file }, io)),
     );
 }

@@ -3,7 +3,7 @@ import { admin } from "../../balancer/answers.ts";
 import type { Introduction } from "../../balancer/introduction.ts";
 import { RotaError } from "../../base/errors.ts";
 import { fillIn } from "../fill-in.ts";
-import { some } from "../remark.ts";
+import { remark, some } from "../remark.ts";
 import type { Login, Sketch, SketchNode, SketchPool } from "../sketch.ts";
 import { checkOf, varsOf } from "./checks.ts";
 import { type Line, type Machine, type Some, backendsOf, machinesIn, placeOf, unique } from "./machines.ts";
@@ -189,7 +189,7 @@ const nothingThere = (names: string[], left: string[]): RotaError =>
   new RotaError("SERVER_MISSING", {
     problem: [
       `${names.join(", ")} has no server that could be a node`,
-      ...left.map((line) => `  ${line}`),
+      ...left.map((line) => `  ${remark(line)}`),
     ].join("\n"),
     left: "nothing was written",
     next: "see that these are the right sockets: rota init --socket ADDRESS",

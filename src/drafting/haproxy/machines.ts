@@ -61,7 +61,7 @@ export function machinesIn(introductions: Introduction[]): Sorted {
     }
     return [{ ...bundle, host: bundle.host, remarks: [...conflict(bundle), ...follows(bundle, usable)] }];
   });
-  return { machines: byName(oneEach(machines, leave)), left };
+  return { machines: named(oneEach(machines, leave)), left };
 }
 
 /** What stands for "no address yet" where DNS has not answered. */
@@ -73,9 +73,9 @@ function hostOf({ address, fqdn }: KnownServer): string | undefined {
 }
 
 /** As a person wrote it in haproxy.cfg, where that name is of one machine only. */
-function byName(machines: Machine[]): Machine[] {
-  const named = (machine: Machine): string | undefined => machine.lines.find(({ fqdn }) => fqdn)?.fqdn;
-  const names = machines.map(named);
+function named(machines: Machine[]): Machine[] {
+  const nameOf = (machine: Machine): string | undefined => machine.lines.find(({ fqdn }) => fqdn)?.fqdn;
+  const names = machines.map(nameOf);
   return machines.map((machine, i) => {
     const name = names[i];
     const isOwn =
