@@ -34,7 +34,7 @@ export function sketchFromAnsible(loaded: Loaded, asked: Asked): Sketch {
   const isPool = (name: string): boolean => !whole || !(balancerGroup.test(name) || jumpGroup.test(name));
   const left: string[] = [...notes];
   const placed = new Map<string, string>();
-  const taken = new Set<string>();
+  const taken = { nodes: new Set<string>(), pools: new Set<string>() };
   const pools = chosen.filter(isPool).flatMap((group): SketchPool[] => {
     const hosts = whole ? (model.groups.get(group)?.hosts ?? []) : hostsIn(model, group);
     const fresh = hosts.filter((host) => !placed.has(host));
@@ -107,7 +107,7 @@ interface Around {
   loaded: Loaded;
   asked: Asked;
   /** Names of nodes and pools that are in use. */
-  taken: Set<string>;
+  taken: { nodes: Set<string>; pools: Set<string> };
 }
 
 function poolOf(
@@ -128,7 +128,7 @@ function poolOf(
     for (const text of reached.remarks) unsaid.set(text, [...(unsaid.get(text) ?? []), host]);
     for (const word of variables.keys())
       if (!word.startsWith("ansible_") && !asked.vars.includes(word)) others.add(word);
-    const name = free(nodeName(host), taken);
+    const name = free(nodeName(host), taken.nodes);
     return [
       {
         name,
@@ -141,7 +141,7 @@ function poolOf(
   });
   const vars = shareVars(nodes);
   const pool: SketchPool = {
-    name: free(nodeName(group), new Set()),
+    name: free(nodeName(group), taken.pools),
     remarks: [`Ansible's group ${group}.`],
     hints: [
       "balancers: [lb1] # absent: all of them",

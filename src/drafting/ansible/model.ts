@@ -6,6 +6,7 @@ export interface Group {
   name: string;
   hosts: string[];
   children: string[];
+  parents: string[];
   vars: Variables;
   /** The greater one wins among groups of the same depth. */
   priority: number;
@@ -25,7 +26,7 @@ export interface Model {
 }
 
 /** More were named by mistake. */
-const mostHosts = 20_000;
+const [mostHosts, mostGroups] = [20_000, 5_000];
 
 export function emptyModel(file: string): Model {
   const model: Model = { groups: new Map(), hosts: new Map() };
@@ -38,7 +39,16 @@ export function addGroup({ groups }: Model, name: string, place: Place): Group {
   if (name === "") throw faultAt(place, "a group needs a name");
   const known = groups.get(name);
   if (known) return known;
-  const group: Group = { name, hosts: [], children: [], vars: new Map(), priority: 1, place };
+  if (groups.size >= mostGroups) throw faultAt(place, `more than ${mostGroups} groups`);
+  const group: Group = {
+    name,
+    hosts: [],
+    children: [],
+    parents: [],
+    vars: new Map(),
+    priority: 1,
+    place,
+  };
   groups.set(name, group);
   return group;
 }
@@ -66,7 +76,9 @@ export function addChild(model: Model, parent: string, child: string, place: Pla
   if (parent === child || ancestorsOf(model, parent).has(child)) {
     throw faultAt(place, `the group ${child} would be a child of itself`);
   }
-  if (!group.children.includes(child)) group.children.push(child);
+  if (group.children.includes(child)) return;
+  group.children.push(child);
+  addGroup(model, child, place).parents.push(parent);
 }
 
 /** Of a group, or else of a host: Ansible looks for a group first. */
@@ -83,9 +95,8 @@ export function setVariable(model: Model, name: string, key: string, value: Valu
 
 /** What Ansible puts right once all is read: a group without a parent belongs to `all`, a host without a group to `ungrouped`. */
 export function reconcile(model: Model): void {
-  const parents = parentsIn(model);
-  for (const { name, place } of model.groups.values()) {
-    if (name !== "all" && !parents.has(name)) addChild(model, "all", name, place);
+  for (const { name, parents, place } of model.groups.values()) {
+    if (name !== "all" && parents.length === 0) addChild(model, "all", name, place);
   }
   const ungrouped = model.groups.get("ungrouped");
   const grouped = new Set(
@@ -100,18 +111,11 @@ export function reconcile(model: Model): void {
   ungrouped.hosts = [...ungrouped.hosts.filter((name) => !grouped.has(name)), ...lost];
 }
 
-const parentsIn = ({ groups }: Model): Map<string, string[]> => {
-  const parents = new Map<string, string[]>();
-  for (const { name, children } of groups.values())
-    for (const child of children) parents.set(child, [...(parents.get(child) ?? []), name]);
-  return parents;
-};
-
-function ancestorsOf(model: Model, name: string, parents = parentsIn(model)): Set<string> {
+function ancestorsOf({ groups }: Model, name: string): Set<string> {
   const found = new Set<string>();
   const open = [name];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    for (const parent of parents.get(next) ?? []) {
+    for (const parent of groups.get(next)?.parents ?? []) {
       if (found.has(parent)) continue;
       found.add(parent);
       open.push(parent);
@@ -139,14 +143,11 @@ export interface VarsFiles {
 
 /** What each host's variables come to: the later of these win. */
 export function variablesOf(model: Model, files: VarsFiles): Map<string, Variables> {
-  const parents = parentsIn(model);
-  const depths = depthsIn(model, parents);
+  const depths = depthsIn(model);
   const direct = new Map<string, string[]>();
   for (const { name, hosts } of model.groups.values())
     for (const host of hosts) direct.set(host, [...(direct.get(host) ?? []), name]);
-  const inherited = new Map(
-    [...model.groups.keys()].map((name) => [name, ancestorsOf(model, name, parents)]),
-  );
+  const inherited = new Map([...model.groups.keys()].map((name) => [name, ancestorsOf(model, name)]));
   const order = (a: Group, b: Group): number =>
     (depths.get(a.name) ?? 0) - (depths.get(b.name) ?? 0) ||
     a.priority - b.priority ||
@@ -171,16 +172,16 @@ export function variablesOf(model: Model, files: VarsFiles): Map<string, Variabl
 }
 
 /** The longest way down from `all`. */
-function depthsIn({ groups }: Model, parents: Map<string, string[]>): Map<string, number> {
-  const depths = new Map<string, number>();
-  const depthOf = (name: string): number => {
-    const known = depths.get(name);
-    if (known !== undefined) return known;
-    const above = parents.get(name) ?? [];
-    const depth = above.length === 0 ? 0 : Math.max(...above.map(depthOf)) + 1;
-    depths.set(name, depth);
-    return depth;
-  };
-  for (const name of groups.keys()) depthOf(name);
+function depthsIn({ groups }: Model): Map<string, number> {
+  const depths = new Map([...groups.keys()].map((name) => [name, 0]));
+  const waiting = new Map([...groups.values()].map(({ name, parents }) => [name, parents.length]));
+  const ready = [...groups.keys()].filter((name) => waiting.get(name) === 0);
+  for (const name of ready)
+    for (const child of groups.get(name)?.children ?? []) {
+      depths.set(child, Math.max(depths.get(child) ?? 0, (depths.get(name) ?? 0) + 1));
+      const left = (waiting.get(child) ?? 0) - 1;
+      waiting.set(child, left);
+      if (left === 0) ready.push(child);
+    }
   return depths;
 }

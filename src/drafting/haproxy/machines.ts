@@ -114,9 +114,11 @@ function bundlesOf(lines: Line[]): Bundle[] {
 function whyNot({ server, host, lines }: Bundle, all: Line[]): string | undefined {
   const [first] = lines;
   if (host === undefined) {
-    return first?.address.startsWith("/")
-      ? `PROBLEM: it is the socket ${first.address} of the balancer's own machine; write ${server}: HOST by hand, with the host where its app runs`
-      : `PROBLEM: it has no address (DNS did not answer); write ${server}: HOST by hand`;
+    const why =
+      first.fqdn === undefined
+        ? "no address of it is told: a Unix socket, as a rule"
+        : "DNS has not answered";
+    return `PROBLEM: ${why}; write ${server}: HOST into a pool by hand, with the host where its app runs`;
   }
   if (lines.every(({ backup }) => backup)) {
     return `a backup, which serves only where no other server does. To deploy to it too, write ${server}: ${host} into a pool`;
