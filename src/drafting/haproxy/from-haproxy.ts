@@ -51,14 +51,16 @@ export function sketchFrom({ fleet, addresses, ssh, introductions }: Found): Ske
   };
 }
 
-const allLines = (introductions: Introduction[]): Pick<Line, "server" | "backend" | "balancer">[] =>
+type Known = Pick<Line, "server" | "backend" | "balancer" | "backup">;
+
+const allLines = (introductions: Introduction[]): Known[] =>
   introductions.flatMap(({ balancer, servers }) => servers.map((server) => ({ ...server, balancer })));
 
 interface Around {
   /** Of all balancers. */
   names: string[];
   addresses: ReadonlyMap<string, string>;
-  lines: Pick<Line, "server" | "backend" | "balancer">[];
+  lines: Known[];
 }
 
 /** One pool for each set of backends. */
@@ -98,7 +100,7 @@ function poolOf(group: Some<Machine>, around: Naming): SketchPool {
     remarks: remarksOn(lines, backends),
     balancers: balancers.length === around.names.length ? undefined : balancers,
     backends: own ? undefined : backends,
-    hints: outNow(group),
+    hints: [...outNow(group), ...alone(group, around), ...loopback(group, around)],
     nodes: group.map((machine): SketchNode => {
       const node = nodeName(machine, around);
       return {
@@ -106,7 +108,7 @@ function poolOf(group: Some<Machine>, around: Naming): SketchPool {
         host: machine.host,
         server: node === machine.server ? undefined : machine.server,
         ...(vars?.get(machine) ? { vars: vars.get(machine) ?? {} } : {}),
-        remarks: [...machine.remarks, ...loopback(machine, around)],
+        remarks: machine.remarks,
       };
     }),
     check: checkOf(group, vars !== undefined),
@@ -156,6 +158,18 @@ function remarksOn(lines: Line[], backends: string[]): string[] {
   ];
 }
 
+/** Nobody serves while the only one is out, so a deploy is refused until a person says that this is meant. */
+function alone([{ lines }, ...others]: Some<Machine>, around: Around): string[] {
+  const only = lines.filter(
+    (line) => around.lines.filter((one) => !one.backup && samePlace(one, line)).length === 1,
+  );
+  if (others.length > 0 || only.length === 0) return [];
+  return [
+    `${fillIn}, if nobody may serve meanwhile: it is the only server of ${some(unique(only.map(placeOf)))}.`,
+    "rollout: { min_serving: 0 }",
+  ];
+}
+
 /** Not in rotation at this moment. */
 function outNow(group: Machine[]): string[] {
   const held = admin.maint | admin.maintInherited | admin.drain | admin.drainInherited;
@@ -177,12 +191,13 @@ function outNow(group: Machine[]): string[] {
 }
 
 /** 127.0.0.1 is another machine on each balancer. */
-function loopback({ host, lines }: Machine, { addresses }: Around): string[] {
-  const there = unique(lines.map(({ balancer }) => balancer)).filter(
+function loopback(group: Machine[], { addresses }: Around): string[] {
+  const there = group.flatMap(({ host, lines }) => (/^(127\.|::1$)/.test(host) ? lines : []));
+  const elsewhere = unique(there.map(({ balancer }) => balancer)).filter(
     (balancer) => !addresses.get(balancer)?.startsWith("unix:"),
   );
-  if (!/^(127\.|::1$)/.test(host) || there.length === 0) return [];
-  return [`${fillIn}: ${host} is the machine of ${there.join(", ")} itself; write its address`];
+  if (elsewhere.length === 0) return [];
+  return [`${fillIn}: loopback addresses are those of ${some(elsewhere)}; write the ones that rota reaches.`];
 }
 
 const nothingThere = (names: string[], left: string[]): RotaError =>
