@@ -132,7 +132,8 @@ test("users, ports, keys, jump hosts and sudo are taken over; what all have stan
 
 test("a host is in one pool only, and it is said where else it was", () => {
   const text = imported({
-    hosts: "[web]\na\nb\n[east]\nb\nc\n[west]\na\n[lb]\nlb1\n[bastion]\nbas ansible_user=ada\n",
+    hosts:
+      "[web]\na\nb\n[east]\nb\nc\n[west]\na\n[lb]\nlb1\nlb2 ansible_host=lb1\n[bastion]\nbas ansible_user=ada\n",
   });
   const { pools, balancers } = fleetOf(text);
   expect(pools.map(({ name, nodes }) => [name, ...nodes.map((node) => node.name)])).toEqual([

@@ -71,10 +71,8 @@ export function sketchFromAnsible(loaded: Loaded, asked: Asked): Sketch {
     ],
     ssh,
     sshRemarks: [
-      ...(ssh.identity === undefined ? [] : ["A relative path starts at this file's folder."]),
       ...from(jumpGroup).map(
-        (host) =>
-          `jump: ${loaded.variables.get(host) ? jumpTo(host, loaded) : host} # ${fillIn}: if nodes are reached through it`,
+        (host) => `jump: ${jumpTo(host, loaded)} # ${fillIn}: if nodes are reached through it`,
       ),
     ],
     poolRemarks: [
@@ -191,11 +189,14 @@ function varsOf(variables: Variables, names: string[]): Vars {
 const usualSocket = "/run/haproxy/admin.sock";
 
 function balancersFrom(hosts: string[], loaded: Loaded): Sketch["balancers"] {
-  const found = hosts.flatMap((host, i) => {
-    const address = `ssh://${jumpTo(host, loaded)}${usualSocket}`;
-    const name = nodeName(host) === host ? host : `lb${i + 1}`;
-    return parseSocket(address) ? [{ name, address, remarks: [] }] : [];
-  });
+  const taken = new Set<string>();
+  const addresses = hosts.map((host) => `ssh://${jumpTo(host, loaded)}${usualSocket}`);
+  // Two that are one machine would be one HAProxy under two names.
+  const found = addresses.flatMap((address, i) =>
+    addresses.indexOf(address) === i && parseSocket(address)
+      ? [{ name: free(nodeName(hosts[i] ?? ""), taken), address, remarks: [] }]
+      : [],
+  );
   return found.length > 0 ? found : [{ name: "lb1", address: `unix:${usualSocket}`, remarks: [] }];
 }
 

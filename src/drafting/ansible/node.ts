@@ -70,7 +70,11 @@ export function reach(name: string, variables: Variables): Reached | { problem: 
     else remarks.push(`${said("ansible_port", port)} is not taken over`);
   }
   const identity = text("identity");
-  if (identity !== undefined && identity.trim() !== "") login.identity = identity;
+  if (identity !== undefined && identity.trim() !== "") {
+    login.identity = identity;
+    if (!/^(~\/|\/)/.test(identity))
+      remarks.push(`${shown(identity)}: a relative path starts at this file's folder`);
+  }
   const jump = jumpOf(variables);
   if (typeof jump === "string") login.jump = jump;
   else if (jump) remarks.push(jump.problem);
