@@ -8,7 +8,7 @@ import { examples, listed } from "../drafting/listing.ts";
 /** Debian's own: another one may stand before it in $PATH. */
 const program = "/usr/bin/ansible-inventory";
 
-test.each(examples.map((file) => [basename(dirname(file)), file]))(
+test.concurrent.each(examples.map((file) => [basename(dirname(file)), file]))(
   "%s is read as ansible-inventory reads it",
   async (_, file) => {
     const { stdout } = await promisify(execFile)(program, ["-i", file, "--list"], {
