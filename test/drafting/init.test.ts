@@ -196,6 +196,8 @@ test("whatever a socket says, what is written is an inventory, and comments stay
       "a\nb: c",
       "x # y",
       "{a: b}",
+      "\u001b[2Jx\u009b",
+      "\u202ex",
       "\r\nfleet: evil",
       "\u2028- x",
       "&a *a",
@@ -228,6 +230,7 @@ test("whatever a socket says, what is written is an inventory, and comments stay
       const fleet = fleetOf(text);
       expect(fleet.name).toBe("shop");
       expect(fleet.balancers).toHaveLength(1);
+      expect(text).not.toMatch(/[^\P{C}\n\ufffd]/u); // nothing that a terminal would obey
     }),
     { numRuns: 200 },
   );

@@ -1,4 +1,5 @@
 /** A host of Ansible's → a node, as far as its variables tell how it is reached. */
+import { printable } from "../../base/quote.ts";
 import { namePattern, shown } from "../../inventory/names.ts";
 import { isHost, userPattern } from "../../inventory/socket.ts";
 import type { Login } from "../sketch.ts";
@@ -30,7 +31,7 @@ const passwords = /^ansible_(ssh_|become_|sudo_|su_)?pass(word)?$/;
 /** Connections that are SSH. */
 const overSsh = ["ssh", "smart", "openssh", "paramiko", "paramiko_ssh", "ansible.builtin.ssh"];
 
-export const isTemplate = (text: string): boolean => /\{\{|\{%/.test(text);
+const isTemplate = (text: string): boolean => /\{\{|\{%/.test(text);
 
 /** How it is reached, or why it can't be a node. */
 export function reach(name: string, variables: Variables): Reached | { problem: string } {
@@ -103,9 +104,9 @@ function jumpOf(variables: Variables): string | undefined | { problem: string } 
   return jumps.find((one) => one !== undefined);
 }
 
-/** Of a value that is a text without templates, a number or a boolean. */
+/** Of a value that is a text of one line without templates, a number or a boolean. */
 export function plainText(value: Value): string | undefined {
-  if (typeof value === "string") return isTemplate(value) ? undefined : value;
+  if (typeof value === "string") return isTemplate(value) || printable(value) !== value ? undefined : value;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
 }
 
@@ -119,7 +120,7 @@ export const saidAt = (word: string, variable: Variable): string => {
   const kind =
     value instanceof Tagged && value.tag === "vault"
       ? "encrypted"
-      : typeof value === "string"
+      : typeof value === "string" && isTemplate(value)
         ? "a template"
         : "no plain text";
   return `${word}, ${at(variable)}, is ${kind}`;
