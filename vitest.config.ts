@@ -8,5 +8,7 @@ export default defineConfig({
     retry: 1,
     testTimeout: 20_000,
     maxWorkers: 2,
+    // No developer's own ~/.ssh/config.
+    env: { ROTA_SSH_CONFIG: "none" },
   },
 });

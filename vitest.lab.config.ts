@@ -4,6 +4,8 @@ const common = {
   // A machine that stalls for some seconds is not what is tested; what is broken fails twice, and it is reported.
   retry: 1,
   testTimeout: 120_000,
+  // No developer's own ~/.ssh/config; the programs that a lab starts have it from here.
+  env: { ROTA_SSH_CONFIG: "none" },
 };
 
 /** What is measured, races for a millisecond, or has every kill share one count of lost requests, has the machine for itself. */

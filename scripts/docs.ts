@@ -1,11 +1,12 @@
-/** The inventory's schema → inventories/schema.json, for editors, and docs/inventory.md. `npx tsx scripts/docs.ts` */
-import { readFileSync, writeFileSync } from "node:fs";
+/** The inventory's schema → inventories/schema.json, for editors, and docs/inventory.md; the commands → man/rota.1. `npx tsx scripts/docs.ts` */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format } from "prettier";
 import { durationPattern } from "../src/base/duration.ts";
 import { either, environmentPattern, namePattern, variablePattern } from "../src/inventory/names.ts";
 import { percentPattern } from "../src/inventory/schema-parts.ts";
 import { editorSchema, nodeKeyPattern } from "../src/inventory/schema.ts";
+import { manPage } from "./man.ts";
 
 /** What is used here of JSON Schema. */
 interface Schema {
@@ -91,6 +92,7 @@ function sectionsOf(schema: Schema, path: string, description: string, via = "")
       ...inside.flatMap(([key, value]) => sectionsOf(value, below(key), "")),
     ];
   }
+  if (schema.items) return sectionsOf(schema.items, path, said);
   const values = schema.additionalProperties;
   return typeof values === "object" ? sectionsOf(values, below("NAME"), said) : [];
 }
@@ -187,5 +189,7 @@ const linkTo = (path: string): string =>
 if (process.argv[1] === import.meta.filename) {
   const at = (path: string): string => join(import.meta.dirname, "..", path);
   writeFileSync(at("inventories/schema.json"), await schemaFile());
+  mkdirSync(at("man"), { recursive: true });
+  writeFileSync(at("man/rota.1"), manPage());
   writeFileSync(at("docs/inventory.md"), reference(readFileSync(at("inventories/two-nodes.yml"), "utf8")));
 }

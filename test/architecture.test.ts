@@ -10,7 +10,9 @@ const floors = [
   ["rotation"],
   ["remote", "health", "restart"],
   ["balancer", "journal"],
+  ["doctor"],
   ["board", "drafting"],
+  ["notices"],
   ["cli"],
 ];
 

@@ -127,6 +127,7 @@ export interface ServerRow {
   status: string;
   backup: boolean;
   sessions: number;
+  traffic: { perSecond: number; errors: number };
   /** "backend/server" whose health and admin state this one follows, or "". */
   tracks: string;
   /** The text of the last failed or passed check, from the app: not to be trusted. */
@@ -141,11 +142,19 @@ export const readServerRow = (field: Fields): ServerRow => ({
   status: field.text("status"),
   backup: field.text("bck") === "1",
   sessions: field.count("scur"),
+  traffic: {
+    perSecond: countedIn(field, "rate"),
+    errors: ["hrsp_5xx", "eresp", "econ"].reduce((sum, name) => sum + countedIn(field, name), 0),
+  },
   tracks: field.text("tracked"),
   lastCheck: [field.text("check_status").replace(/^\* /, ""), field.text("last_chk")]
     .filter(Boolean)
     .join(" "),
 });
+
+/** A field that is empty is not counted in that mode. */
+export const countedIn = (field: Fields, name: string): number =>
+  field.text(name) === "" ? 0 : field.count(name);
 
 /** What one server does at this moment. */
 export interface Activity {

@@ -166,6 +166,7 @@ export function sayAddress(at: SocketAddress): string {
   if (at.kind === "unix") return at.path;
   const host = at.host.includes(":") ? `[${at.host}]` : at.host;
   if (at.kind === "tcp") return `tcp://${host}:${at.port}`;
-  const { user, port } = at.ssh;
-  return `ssh://${user}@${host}${port === 22 ? "" : `:${port}`}${at.path}`;
+  const { user, port, unsaid } = at.ssh;
+  const login = unsaid?.includes("user") ? "" : `${user}@`;
+  return `ssh://${login}${host}${port === 22 ? "" : `:${port}`}${at.path}`;
 }

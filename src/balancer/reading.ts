@@ -46,6 +46,7 @@ export function entriesOf(balancer: string, states: ServerState[], rows: ServerR
       status: row.status,
       lastCheck: row.lastCheck,
       sessions: row.sessions,
+      traffic: row.traffic,
       backup: row.backup,
       checked: state.checked && row.tracks === "",
       tracks: row.tracks || undefined,

@@ -38,7 +38,7 @@ export function readStatsCsv(balancer: string, text: string): StatsCsv {
 }
 
 function entryOf(balancer: string, row: Fields): Entry {
-  const { backend, server, status, lastCheck, sessions, backup, tracks } = readServerRow(row);
+  const { backend, server, status, lastCheck, sessions, traffic, backup, tracks } = readServerRow(row);
   const weight = row.count("uweight");
   return {
     balancer,
@@ -51,6 +51,7 @@ function entryOf(balancer: string, row: Fields): Entry {
     status,
     lastCheck,
     sessions,
+    traffic,
     backup,
     checked: status !== "no check" && tracks === "",
     tracks: tracks || undefined,

@@ -1,6 +1,6 @@
 /** What a server has counted since its worker began: from its row of `show stat`. Pure. */
 import type { Counts, Tally } from "../rotation/ports.ts";
-import { type Fields, readCsv } from "./answers.ts";
+import { type Fields, countedIn, readCsv } from "./answers.ts";
 
 export type TallyRow = Omit<Tally, "balancer" | "process">;
 
@@ -8,9 +8,9 @@ export const readTallies = (frame: string): TallyRow[] => readCsv(frame).map(rea
 
 const classes = ["1xx", "2xx", "3xx", "4xx", "5xx", "other"];
 
-/** Management Guide §9.1; a field that is empty is not counted in that mode, or for a server without checks. */
+/** Management Guide §9.1. Without checks, theirs are empty too. */
 export function readTallyRow(field: Fields): TallyRow {
-  const count = (name: string): number => (field.text(name) === "" ? 0 : field.count(name));
+  const count = (name: string): number => countedIn(field, name);
   const counts: Counts = {
     sent: field.count("stot"),
     running: field.count("scur"),

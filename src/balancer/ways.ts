@@ -16,6 +16,8 @@ export interface Ways extends AsyncDisposable {
 export interface WaysOptions {
   /** The path of the SSH agent's socket; $SSH_AUTH_SOCK unless given. */
   agent?: string | undefined;
+  /** Another configuration for ssh than the usual, or "none"; $ROTA_SSH_CONFIG unless given. */
+  sshConfig?: string | undefined;
 }
 
 /** Milliseconds for the SSH connection itself. */
@@ -23,7 +25,7 @@ const connectWithin = 10_000;
 /** A link that is dead is found out in about 6 s; each question has its own, shorter limit. */
 const keepalive = { interval: 2_000, count: 2 };
 
-export function openWays({ agent }: WaysOptions = {}): Ways {
+export function openWays({ agent, sshConfig }: WaysOptions = {}): Ways {
   // ssh2 is loaded for those who use it.
   const load = () => Promise.all([import("../remote/connections.ts"), import("../remote/stream.ts")]);
   let loaded: ReturnType<typeof load> | undefined;
@@ -31,14 +33,16 @@ export function openWays({ agent }: WaysOptions = {}): Ways {
 
   async function through(balancer: string, at: SshAddress, within: number): Promise<Duplex> {
     const [{ sshConnections }, { openStream, StreamRefused }] = await (loaded ??= load());
-    connections ??= sshConnections({ connectWithin: () => connectWithin, agent, keepalive });
+    connections ??= sshConnections({ connectWithin: () => connectWithin, agent, sshConfig, keepalive });
     const connection = await connections.to(hostOf(balancer, at)).catch((thrown: unknown) => {
       // A host that is not there may come back; one that does not let us in, or shows a wrong key, must stop everything.
       if (!(thrown instanceof RotaError && thrown.code === "HOST_UNREACHABLE")) throw thrown;
       throw new NoAnswer(thrown.message, { next: thrown.next, cause: thrown });
     });
     return openStream(connection, at.path, within).catch((thrown: unknown) => {
-      throw thrown instanceof StreamRefused ? noStream(at, thrown.why, within, thrown) : thrown;
+      if (!(thrown instanceof StreamRefused)) throw thrown;
+      const loggedIn = { ...at, ssh: { ...at.ssh, user: connection.user } };
+      throw noStream(loggedIn, thrown.why, within, thrown);
     });
   }
 

@@ -25,6 +25,7 @@ export const errorCodes = [
   "HOST_UNREACHABLE",
   "HOST_LOGIN",
   "HOST_KEY",
+  "SSH_CONFIG",
   "COMMAND_FAILED",
   "COMMAND_UNKNOWN",
   "HOOK_FAILED",

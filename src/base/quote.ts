@@ -8,6 +8,9 @@ export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+/** One word as a person would type it: quoted only where it must be. */
+export const typedWord = (word: string): string => (/^[\w./@:+=,%-]+$/.test(word) ? word : shellQuote(word));
+
 /** Text from elsewhere (an app, a host, a balancer) made safe to print: no control characters, no escapes. */
 export function printable(text: string): string {
   // C0 without tab, DEL, C1, and the marks that turn the direction of text (Unicode TR 36 §3.2).

@@ -3,6 +3,7 @@ import { sayDuration } from "../base/duration.ts";
 import type { NodeEnd } from "../events/events.ts";
 import type { NodeState, RunState } from "../events/state.ts";
 import { fit } from "./width.ts";
+import { workersLine } from "./workers.ts";
 
 export type Tone = "good" | "bad" | "busy" | "quiet" | "plain";
 /** Puts a colour on a text, or leaves it as it is. */
@@ -30,12 +31,17 @@ export function board(
 ): string[] {
   const nodes = [...state.nodes.values()];
   const nameWidth = Math.min(24, Math.max(4, ...nodes.map(({ name }) => name.length)));
-  const shown = worthShowing(nodes, Math.max(3, height - 6));
+  // As many of these lines as leave room for most of the nodes.
+  const rolling = nodes.filter(({ workers }) => workers).slice(0, Math.max(1, Math.floor((height - 6) / 4)));
+  const shown = worthShowing(nodes, Math.max(3, height - 6 - rolling.length));
   const hidden = nodes.length - shown.length;
   return [
     paint("plain", fit(heading(state, nodes, now), width)),
     "",
-    ...shown.map((node) => nodeLine(node, now, nameWidth, width, paint)),
+    ...shown.flatMap((node) => [
+      nodeLine(node, now, nameWidth, width, paint),
+      ...(node.workers && rolling.includes(node) ? [workersLine(node.workers, now, width, paint)] : []),
+    ]),
     ...(hidden > 0 ? [paint("quiet", fit(`  and ${hidden} more, ${sayRest(nodes, shown)}`, width))] : []),
     ...[...state.hooks].map(([name, text]) => paint("busy", fit(`  ▸ ${name}  ${text}`, width))),
     ...state.notices.slice(-2).map((text) => paint("busy", fit(`  ! ${text}`, width))),

@@ -55,6 +55,7 @@ const letters: Record<StepName, string> = {
   settle: "s",
   upgrade: "u",
   restart: "r",
+  undo: "x",
   check: "c",
   ready: "y",
   soak: "k",
@@ -98,7 +99,7 @@ const sayDeed = (deed: DeedRecord): string =>
 /** Most runs prepare nothing, and don't soak. */
 const legendOf = ({ steps }: WholeRun): string[] =>
   stepNames
-    .filter((name) => !/^(prepare|once|soak)$/.test(name) || steps.some(({ step }) => step === name))
+    .filter((name) => !/^(prepare|once|undo|soak)$/.test(name) || steps.some(({ step }) => step === name))
     .map((name) => `${letters[name]} ${name}`);
 
 const sayUnended = (steps: StepRecord[]): string =>

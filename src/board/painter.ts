@@ -1,9 +1,9 @@
-import { createLogUpdate } from "log-update";
 import { createColors } from "picocolors";
 import type { Event } from "../events/events.ts";
 import type { RunState } from "../events/state.ts";
 import { board } from "./board.ts";
 import { colours } from "./colours.ts";
+import { redraw } from "./redraw.ts";
 
 /** Keeps the board on a terminal up to date until it is closed; the last picture stays. */
 export interface Painter {
@@ -18,20 +18,20 @@ const frame = 100;
 
 export function painter(stream: NodeJS.WriteStream, colour: boolean): Painter {
   const paint = colours(createColors(colour));
-  const draw = createLogUpdate(stream, { showCursor: true });
+  const picture = redraw(stream, { showCursor: true });
   let state: RunState | undefined;
   let aside = false;
-  const redraw = (): void => {
+  const draw = (): void => {
     if (!state || aside) return;
     const size = { width: Math.max(20, (stream.columns ?? 80) - 1), height: stream.rows ?? 24 };
-    draw(board(state, Date.now(), size, paint).join("\n"));
+    picture.show(board(state, Date.now(), size, paint));
   };
-  const timer = setInterval(redraw, frame);
+  const timer = setInterval(draw, frame);
   return {
     show: (_, now) => void (state = now),
     async aside(work) {
-      redraw();
-      draw.done();
+      draw();
+      picture.done();
       aside = true;
       try {
         return await work();
@@ -41,8 +41,8 @@ export function painter(stream: NodeJS.WriteStream, colour: boolean): Painter {
     },
     close() {
       clearInterval(timer);
-      redraw();
-      draw.done();
+      draw();
+      picture.done();
     },
   };
 }

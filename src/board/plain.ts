@@ -1,6 +1,8 @@
 /** An event as one line, for pipes and CI logs; undefined for what only a board shows. Pure. */
 import { sayDuration } from "../base/duration.ts";
 import type { Event } from "../events/events.ts";
+import { leaseLost } from "../events/state.ts";
+import { sayWorker } from "./workers.ts";
 import { count } from "./width.ts";
 
 export function plainLine(event: Event): string | undefined {
@@ -20,6 +22,8 @@ function textOf(event: Event): string | undefined {
       return `${event.node} ${event.step}: ${event.saw}`;
     case "output":
       return `${event.node} ${event.step} | ${event.text}`;
+    case "worker":
+      return `${event.node} ${event.step} | ${sayWorker(event)}`;
     case "step ended":
       return `${event.node} ${event.step} ${event.ok ? "done" : "FAILED"} in ${sayDuration(event.ms)}${event.why ? `: ${event.why}` : ""}`;
     case "node ended":
@@ -32,6 +36,8 @@ function textOf(event: Event): string | undefined {
       return `${sayHook(event)} ${event.ok ? "done" : "FAILED"} in ${sayDuration(event.ms)}${event.why ? `: ${event.why}` : ""}`;
     case "notice":
       return `! ${event.text}`;
+    case "lease lost":
+      return `! ${leaseLost}`;
     case "stopping":
       return `stopping ${event.how}`;
     case "run ended":

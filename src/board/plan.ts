@@ -96,7 +96,9 @@ const soakOf = ({ pools }: Plan): number =>
 
 function sayWay({ statusPage, balancers, stays }: Pool): string[] {
   if (stays)
-    return ["stays in rotation while it is worked on; one that fails is taken out, if it can be spared"];
+    return [
+      "stays in rotation while it is worked on; one that fails goes back to what it ran, or is taken out, if it can be spared",
+    ];
   if (!statusPage) return [];
   const uncounted =
     balancers.length === 0

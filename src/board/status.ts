@@ -1,117 +1,74 @@
-/** The fleet as every balancer sees it, as lines. Pure. */
-import { sayDuration } from "../base/duration.ts";
-import type { Backend, Entry } from "../rotation/ports.ts";
-import type { Absence } from "../rotation/records.ts";
-import { samePlace } from "../rotation/place.ts";
-import { type Paint, type Tone, unpainted } from "./board.ts";
-import { columns } from "./width.ts";
+/** The fleet as every balancer sees it, as lines: what needs somebody comes first. Pure. */
+import { type Paint, unpainted } from "./board.ts";
+import type { FleetStatus, NodeStatus } from "./fleet-status.ts";
+import { overdueLines } from "./overdue.ts";
+import { markOf, statusTable } from "./status-table.ts";
+import { count, fit } from "./width.ts";
 
-export interface FleetStatus {
-  fleet: string;
-  nodes: {
-    pool: string;
-    name: string;
-    entries: Entry[];
-    absence: Absence | undefined;
-    /** Why our own run left it out. */
-    failure: string | undefined;
-  }[];
-  backends: Backend[];
-  /** Who changes the fleet now, in words. */
-  lease: string | undefined;
-  /** Runs that nobody finished, in words. */
-  unfinished: string[];
-  /** Balancers that could not be read, and why. */
-  problems: string[];
+export interface StatusSize {
+  /** Columns, for the choice of the table. */
+  width: number;
+  /** Lines that fit, where no line may be wider either. Nodes beyond are counted, those that serve first. */
+  height?: number | undefined;
 }
 
 /** @param where What a command needs to find the same inventory: " -i FILE", or nothing. */
 export function statusLines(
-  { fleet, nodes, backends, lease, unfinished, problems }: FleetStatus,
+  status: FleetStatus,
   now: Date,
+  { width, height }: StatusSize = { width: Infinity },
   paint: Paint = unpainted,
   where = "",
 ): string[] {
-  const wrong = nodes.flatMap((node) => {
-    const what = sayWrong(node);
-    return what === undefined ? [] : [{ name: node.name, what }];
-  });
-  const places = [
-    ...new Set(nodes.flatMap(({ entries }) => entries.map((e) => `${e.balancer}/${e.backend}`))),
-  ].toSorted();
-  const rows = nodes.map((node) => [
-    node.name,
-    ...places.map((place) => sayEntry(node.entries.find((e) => `${e.balancer}/${e.backend}` === place))),
-    node.absence ? sayAbsence(node.absence, node.failure, now) : sayUnknown(node.entries),
-  ]);
-  const [head = "", ...body] = columns([["node", ...places, ""], ...rows]);
-  const relevant = backends.filter((b) => places.includes(`${b.balancer}/${b.backend}`));
-  return [
-    ...wrong.map(({ name, what }) =>
-      paint(
-        "bad",
-        `! ${name} ${what}: rota drain ${name}${where}, or rota ready ${name}${where} if it is well`,
-      ),
-    ),
-    ...problems.map((problem) => paint("bad", `! ${problem}`)),
-    `${fleet}: ${relevant.map((b) => `${b.balancer}/${b.backend} ${b.serving} of ${b.servers} serving`).join(", ") || "no server seen"}`,
-    ...unfinished.map((text) => paint("busy", text)),
-    ...(lease === undefined ? [] : [paint("busy", `being changed by ${lease}`)]),
+  const { nodes, lease, unfinished, problems, drift } = status;
+  const line = (text: string): string => (height === undefined ? text : fit(text, width));
+  const absences = nodes.flatMap(({ absence }) => absence ?? []);
+  const above = [
+    ...nodes.flatMap((node) => sayWrong(node, where)).map((text) => paint("bad", line(text))),
+    ...overdueLines(absences, now, where).map((text) => paint("bad", line(`! ${text}`))),
+    ...problems.map((problem) => paint("bad", line(`! ${problem}`))),
+    ...drift.slice(0, Math.max(1, (height ?? Infinity) / 5)).map((text) => paint("busy", line(`~ ${text}`))),
+    line(sayCapacity(status)),
+    ...unfinished.map((text) => paint("busy", line(text))),
+    ...(lease === undefined ? [] : [paint("busy", line(`being changed by ${lease}`))]),
     "",
-    paint("quiet", head),
-    ...body.map((line, i) => paint(toneOf(nodes[i]?.entries ?? []), line)),
+  ];
+  const table = statusTable(nodes, now, width);
+  const room = height === undefined ? Infinity : Math.max(3, height - above.length - table.head.length - 1);
+  const shown = worthShowing(nodes, room);
+  const hidden = nodes.filter((node) => !shown.has(node));
+  const rows = table.rows.flatMap(({ tone, text }, i) =>
+    shown.has(nodes[i]) ? [paint(tone === "good" ? "plain" : tone, line(text))] : [],
+  );
+  return [
+    ...above,
+    ...table.head.map((text) => paint("quiet", line(text))),
+    ...rows,
+    ...(hidden.length > 0 ? [paint("quiet", `  and ${sayHidden(hidden)}`)] : []),
   ];
 }
 
-/** Also where a run did without a balancer that answers again: nobody can have told that one. */
-function sayWrong({ entries, absence }: FleetStatus["nodes"][number]): string | undefined {
-  if (!absence) return undefined;
-  const serving = entries.filter((entry) => !entry.outBecause);
-  if (serving.some((entry) => isWantedOut(entry, absence))) return "should be out and is IN ROTATION";
-  const out = entries.filter((entry) => entry.outBecause === "person");
-  if (serving.length === 0 || out.length === 0) return undefined;
-  return `is out on ${sayWhere(out)} and IN ROTATION on ${sayWhere(serving)}`;
+const sayWrong = ({ name, wrong }: NodeStatus, where: string): string[] =>
+  wrong === undefined
+    ? []
+    : [`! ${name} ${wrong}: rota drain ${name}${where}, or rota ready ${name}${where} if it is well`];
+
+function sayCapacity({ fleet, nodes, backends }: FleetStatus): string {
+  const places = new Set(nodes.flatMap(({ entries }) => entries.map((e) => `${e.balancer}/${e.backend}`)));
+  const relevant = backends.filter((b) => places.has(`${b.balancer}/${b.backend}`));
+  const said = relevant.map((b) => `${b.balancer}/${b.backend} ${b.serving} of ${b.servers} serving`);
+  return `${fleet}: ${said.join(", ") || "no server seen"}`;
 }
 
-const sayWhere = (entries: Entry[]): string => entries.map((e) => `${e.balancer}/${e.backend}`).join(", ");
-
-/** Where it was found in rotation, and taken out. */
-const isWantedOut = (entry: Entry, absence: Absence | undefined): boolean =>
-  absence?.found.some((place) => samePlace(place, entry)) ?? false;
-
-const toneOf = (entries: Entry[]): Tone => {
-  if (entries.length === 0 || entries.some((entry) => entry.outBecause === "health")) return "bad";
-  return entries.some((entry) => entry.outBecause) ? "busy" : "plain";
-};
-
-const sayEntry = (entry: Entry | undefined): string => {
-  if (!entry) return "-";
-  const sessions = entry.sessions > 0 ? ` ${entry.sessions} sess` : "";
-  return `${entry.status}${entry.weight === 0 ? " weight 0" : ""}${sessions}`;
-};
-
-/** Out, and not because of rota: what the balancers know of it. */
-function sayUnknown(entries: Entry[]): string {
-  const out = entries.filter((entry) => entry.outBecause);
-  if (out.some((entry) => entry.outBecause === "person")) return "taken out by somebody else";
-  return [...new Set(out.map((entry) => entry.lastCheck).filter(Boolean))].join(", ");
+/** Those that serve give way first. */
+function worthShowing(nodes: NodeStatus[], most: number): Set<NodeStatus | undefined> {
+  if (nodes.length <= most) return new Set(nodes);
+  const isPlain = (node: NodeStatus): number => (markOf(node).mark === "✓" ? 1 : 0);
+  return new Set(nodes.toSorted((a, b) => isPlain(a) - isPlain(b)).slice(0, most));
 }
 
-function sayAbsence(
-  { kind, by, reason, since, until, run }: Absence,
-  failure: string | undefined,
-  now: Date,
-): string {
-  const age = sayDuration(now.getTime() - since.getTime());
-  const due =
-    until === undefined
-      ? ""
-      : until > now
-        ? `, until ${clockTime(until)}`
-        : `, OVERDUE since ${clockTime(until)}`;
-  return kind === "hold"
-    ? `held by ${by} for ${age}${due}: ${reason ?? "no reason given"}`
-    : `left out by run ${run} (${by}) ${age} ago${failure === undefined ? "" : `: ${failure}`}`;
+function sayHidden(hidden: NodeStatus[]): string {
+  const serving = hidden.filter((node) => markOf(node).mark === "✓").length;
+  const others = hidden.length - serving;
+  return `${count(hidden.length, "more node")}, ${others === 0 ? "all serving" : `${serving} serving`}`;
 }
-
-const clockTime = (date: Date): string => date.toISOString().slice(0, 16).replace("T", " ") + "Z";

@@ -8,6 +8,7 @@ import { findOpenRun } from "./find-run.ts";
 import { type Where, hold } from "./hold.ts";
 import type { Io } from "./io.ts";
 import { takeLease } from "./lease.ts";
+import { tellOverdue } from "./overdue.ts";
 import { untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
 import { balancersAt, fleetOf, toleratedOf, whoIsThis } from "./site.ts";
@@ -33,8 +34,9 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   const by = whoIsThis(io.env);
   using stop = stopOnSignals();
   await using journal = await openJournal(io.env);
+  await tellOverdue(journal, { fleet: fleet.name, inventory: args.inventory }, io);
   // Asked before the lease is taken: an answer that never comes must keep nobody out.
-  const asked = await findOpenRun(journal, fleet.name, args.run);
+  const asked = await findOpenRun(journal, fleet.name, args.run, inventoryWords(args.inventory));
   const saidOut = sayOut(await outOf(asked, journal));
   io.err(`run ${asked.run} ends here; ${saidOut}`);
   const { afterThisNode } = stop;
@@ -42,7 +44,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
 
   const wanted = { fleet: fleet.name, by, command: "abort", reason, wait, inventory: args.inventory };
   await using lease = await takeLease(journal, wanted, stop, io);
-  const run = await findOpenRun(journal, fleet.name, asked.run);
+  const run = await findOpenRun(journal, fleet.name, asked.run, inventoryWords(args.inventory));
   const out = await outOf(run, journal);
   if (sayOut(out) !== saidOut) throw changedMeanwhile(asked);
   const where = { fleet, tolerated };

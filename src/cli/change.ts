@@ -12,6 +12,8 @@ import { confirm } from "./confirm.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { type Wanted, takeLease } from "./lease.ts";
+import { noticesFor } from "./notices.ts";
+import { tellOverdue } from "./overdue.ts";
 import { nothingToDo, prepare, rehearsed, showPlan } from "./prepare.ts";
 import { refuse, untouched } from "./refuse.ts";
 import { stopOnSignals } from "./signals.ts";
@@ -23,6 +25,8 @@ import { readDuration } from "./words.ts";
 export interface ChangeArgs extends SiteArgs {
   reason?: string | undefined;
   yes?: boolean | undefined;
+  /** A person has chosen it at a question just now: the plan is shown, and not asked about once more. */
+  confirmed?: boolean | undefined;
   force?: boolean | undefined;
   /** How long to wait for the lease. */
   wait?: string | undefined;
@@ -73,9 +77,13 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   refuseUnseen(site.fleet, args, io);
   refuseSecrets(work.set, site.fleet, io.env);
   using stop = stopOnSignals(readDuration("--grace", args.grace));
+  await using notices = noticesFor(site.fleet, stop, io);
   await using journal = await openJournal(io.env);
+  const byHand = work.command === "drain" || work.command === "ready";
+  const but = byHand ? site.nodes.map(({ name }) => name) : [];
+  await tellOverdue(journal, { fleet: site.fleet.name, inventory: args.inventory, but }, io);
   await using hosts = hostsFor(io, connectLimits(site));
-  const yes = args.yes === true || io.keyboard === undefined;
+  const yes = args.yes === true || args.confirmed === true || io.keyboard === undefined;
   // Asked before the lease is taken: an answer that never comes must keep nobody out.
   const shown = args.dryRun || yes ? undefined : await prepare(work, journal, hosts, false);
   if (shown) {
@@ -83,7 +91,11 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
     if (!first) return nothingToDo(work, shown, io);
     const { afterThisNode } = stop;
     await confirm({ yes, force: args.force === true, name: first.node.name, stop: afterThisNode }, io);
-  } else await confirm({ yes: args.yes === true, force: args.force === true, name: "" }, io);
+  } else
+    await confirm(
+      { yes: args.yes === true || args.confirmed === true, force: args.force === true, name: "" },
+      io,
+    );
   if (args.dryRun) return rehearsed(await prepare(work, journal, hosts, false), args, io);
 
   await using lease = await takeLease(journal, claimOf(work, io), stop, io);
@@ -93,7 +105,7 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   const first = shown ? tripsOf(ready.plan)[0] : showPlan(ready, args, io);
   if (!first) return nothingToDo(work, ready, io);
   if (stop.afterThisNode.aborted) throw new RotaError("INTERRUPTED", { problem: "stopped", left: untouched });
-  const means = { known: journal, lease, hosts, stop, over: ready.over };
+  const means = { known: journal, lease, hosts, stop, over: ready.over, hear: notices.hear };
   const acted = await act(work, ready.plan, means, io);
   return acted.isToUndo && work.onFailure ? await work.onFailure(acted, means) : acted.code;
 }

@@ -31,10 +31,10 @@ export const isYes = async (question: string, io: Io, stop?: AbortSignal): Promi
   /^y(es)?$/i.test(await answerTo(question, io, stop));
 
 /** What a person types; nothing after Ctrl-C, at the end of the input, or where there is no terminal. */
-async function answerTo(
+export async function answerTo(
   question: string,
   { keyboard, questions }: Io,
-  stopped: AbortSignal | undefined,
+  stopped?: AbortSignal,
 ): Promise<string> {
   if (!keyboard || stopped?.aborted) return "";
   const asker = createInterface({ input: keyboard, output: questions });

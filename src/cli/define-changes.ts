@@ -1,6 +1,7 @@
 /** deploy, plan, status, and the commands by hand. */
 import type { Io } from "./io.ts";
 import {
+  asking,
   type DefineCommand,
   type Ends,
   collect,
@@ -40,7 +41,7 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
       ),
     )
     .action(async (nodes, options) =>
-      ends(await (await import("./deploy.ts")).deploy({ ...options, nodes }, io)),
+      ends(await asking(await (await import("./deploy.ts")).deploy({ ...options, nodes }, io), options, io)),
     );
 
   command("plan [nodes...]", "what deploy would do: order, batches, who serves, who is left alone")
@@ -68,10 +69,38 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
     );
 
   command("status [nodes...]", "the fleet as every balancer sees it, and who is out and why")
-    .option("--json", "as JSON")
-    .addHelpText("after", examples(["rota status", "every node"], ["rota status 'web*'", "these nodes"]))
+    .option("-w, --watch", "live, until Ctrl-C: one question a balancer each second")
+    .option("--json", "as JSON; with --watch one line a look")
+    .addHelpText(
+      "after",
+      examples(
+        ["rota status", "every node"],
+        ["rota status 'web*'", "these nodes"],
+        ["rota status --watch", "a live board; in a pipe one line for each change"],
+      ),
+    )
     .action(async (nodes, options) =>
       ends(await (await import("./status.ts")).status({ ...options, nodes }, io)),
+    );
+
+  command(
+    "doctor [nodes...]",
+    "can every socket, host and page be reached, with the rights needed; and what will hurt",
+  )
+    .option("--json", "every finding as JSON")
+    .addHelpText(
+      "after",
+      examples(
+        ["rota doctor", "the whole fleet; changes nothing anywhere"],
+        ["rota doctor @web", "one pool, and its balancers"],
+        [
+          "rota doctor --json | jq '.findings[] | select(.verdict == \"bad\")'",
+          "ends with 3 where any is bad",
+        ],
+      ),
+    )
+    .action(async (nodes, options) =>
+      ends(await (await import("./doctor.ts")).doctor({ ...options, nodes }, io)),
     );
 
   command("drain <nodes...>", "take nodes out of rotation by hand, and hold them there")
@@ -131,6 +160,6 @@ export function defineChanges(command: DefineCommand, io: Io, ends: Ends): void 
       ),
     )
     .action(async (nodes, options) =>
-      ends(await (await import("./rotate.ts")).rotate({ ...options, nodes }, io)),
+      ends(await asking(await (await import("./rotate.ts")).rotate({ ...options, nodes }, io), options, io)),
     );
 }

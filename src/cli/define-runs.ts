@@ -1,6 +1,7 @@
 /** What is done with runs, and with the lease. */
 import type { Io } from "./io.ts";
 import {
+  asking,
   type DefineCommand,
   type Ends,
   collect,
@@ -29,7 +30,7 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
       ),
     )
     .action(async (run, options) =>
-      ends(await (await import("./resume.ts")).resume({ ...options, run }, io)),
+      ends(await asking(await (await import("./resume.ts")).resume({ ...options, run }, io), options, io)),
     );
 
   command("abort [run]", "close a run: what is proven stays in, what it took out stays out, held")
@@ -63,7 +64,9 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
       ),
     )
     .action(async (run, options) =>
-      ends(await (await import("./rollback.ts")).rollback({ ...options, run }, io)),
+      ends(
+        await asking(await (await import("./rollback.ts")).rollback({ ...options, run }, io), options, io),
+      ),
     );
 
   command("pause", "the run under way starts no other node until it is resumed")
@@ -120,6 +123,7 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
       examples(
         ["rota hooks gunicorn > gunicorn_rota.py", "then: gunicorn -c gunicorn_rota.py ..."],
         ["rota hooks gunicorn-roll > roll.py", "then: python3 roll.py PID"],
+        ["rota hooks uwsgi-roll > roll.py", "then: python3 roll.py --stats SOCKET"],
       ),
     )
     .action(async (name) => ends((await import("./hooks.ts")).printHook(name, io)));

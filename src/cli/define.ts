@@ -1,6 +1,7 @@
 /** What the definitions of commands have in common. */
 import type { Command } from "@commander-js/extra-typings";
-import type { ExitCode } from "./exit.ts";
+import { Exit, type ExitCode } from "./exit.ts";
+import type { Io } from "./io.ts";
 
 /** Defines a command that works on an inventory. */
 export const commandsOf =
@@ -33,4 +34,14 @@ export const waitHelp =
 export function examples(...lines: [command: string, what: string][]): string {
   const width = Math.max(...lines.map(([line]) => line.length));
   return `\nExamples:\n${lines.map(([line, what]) => `  ${line.padEnd(width)}  ${what}`).join("\n")}`;
+}
+
+/** A run that stopped on a terminal asks what is to be done now. */
+export async function asking(
+  code: ExitCode,
+  options: { inventory?: string | undefined; yes?: boolean | undefined; json?: boolean | undefined },
+  io: Io,
+): Promise<ExitCode> {
+  if (code !== Exit.failed || !io.keyboard) return code;
+  return (await import("./after-stop.ts")).askAfterStop(code, options, io);
 }

@@ -8,6 +8,7 @@ import { mustBeSame, namesIn, releasesOf } from "./releases.ts";
 import { type RolloutArgs, rolloutOptions, skippedBy } from "./rollout-options.ts";
 import { openSite } from "./site.ts";
 import { checkNeeds, variablesOf } from "./variables.ts";
+import { waysBack } from "./way-back.ts";
 import { commandLine, readSet } from "./words.ts";
 
 interface DeployArgs extends RolloutArgs, ChangeArgs {
@@ -36,7 +37,10 @@ export async function deploy(args: DeployArgs, io: Io): Promise<ExitCode> {
   return change(
     {
       ...work,
-      options: async () => plan,
+      options: async (known) => {
+        const back = await waysBack(site, known, io);
+        return { ...plan, wayBackOf: ({ name }) => back.get(name) };
+      },
       onFailure: (failed, means) => rollBackNow(failed, work, means, io),
     },
     io,

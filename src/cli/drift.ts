@@ -31,7 +31,7 @@ export async function warn(
   plan.notes.push(...plan.pools.flatMap(({ pool }) => sayUnproven(pool)), ...sayUnknown(fleet, set));
 }
 
-async function addressesOf(hosts: string[]): Promise<Map<string, string[]>> {
+export async function addressesOf(hosts: string[]): Promise<Map<string, string[]>> {
   const late = AbortSignal.timeout(lookupWithin);
   const end = new Promise<undefined>((resolve) => late.addEventListener("abort", () => resolve(undefined)));
   const found = await Promise.all(

@@ -7,8 +7,9 @@ import { shown } from "../inventory/names.ts";
 import { readJournal } from "../journal/open.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { tellOverdue } from "./overdue.ts";
 import { fleetOf } from "./site.ts";
-import { readCount } from "./words.ts";
+import { inventoryWords, readCount } from "./words.ts";
 
 export interface RunsArgs {
   inventory?: string | undefined;
@@ -24,6 +25,8 @@ export async function runs({ inventory, limit, json }: RunsArgs, io: Io): Promis
   const found = (await journal?.runs(fleet, most)) ?? [];
   const oldest = found.length < most ? undefined : found.at(-1)?.started;
   const deeds = ((await journal?.deeds(fleet, most)) ?? []).filter(({ at }) => !oldest || at >= oldest);
+  for (const name of new Set(found.map((run) => run.fleet)))
+    await tellOverdue(journal, { fleet: name, inventory }, io);
   if (json) io.out(JSON.stringify({ runs: found, deeds }));
   else for (const line of runsLines(found, deeds, new Date())) io.out(line);
   return Exit.ok;
@@ -48,10 +51,12 @@ export async function show({ inventory, run: id, node, json }: ShowArgs, io: Io)
       none
         ? `no run${fleet === undefined ? "" : ` of ${fleet}`} is in the journal yet`
         : `no run has an id that begins with ${shown(id)}, or several have`,
+      inventory,
     );
   }
+  await tellOverdue(journal, { fleet: run.fleet, inventory }, io);
   if (node !== undefined && !run.nodes.includes(node))
-    throw unknown(`run ${run.run} had no node ${shown(node)}; it had ${run.nodes.join(", ")}`);
+    throw unknown(`run ${run.run} had no node ${shown(node)}; it had ${run.nodes.join(", ")}`, inventory);
   if (json) {
     io.out(JSON.stringify(run));
     return Exit.ok;
@@ -64,5 +69,5 @@ export async function show({ inventory, run: id, node, json }: ShowArgs, io: Io)
   return Exit.ok;
 }
 
-const unknown = (problem: string): RotaError =>
-  new RotaError("USAGE", { problem, next: "rota runs, which lists them" });
+const unknown = (problem: string, inventory: string | undefined): RotaError =>
+  new RotaError("USAGE", { problem, next: `rota runs${inventoryWords(inventory)}, which lists them` });

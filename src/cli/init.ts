@@ -13,6 +13,7 @@ import { type DraftArgs, fleetName, give } from "./draft.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
+import { sshOf } from "./site.ts";
 
 export interface InitArgs extends DraftArgs {
   socket: string[];
@@ -26,7 +27,7 @@ export async function init(args: InitArgs, io: Io): Promise<ExitCode> {
   const fleet = fleetName(args, io);
   const addresses = addressesOf(args.socket);
   const ssh = loginOf(args, io);
-  const found = await introductions(balancersAt(addresses, ssh, io), { agent: io.env["SSH_AUTH_SOCK"] });
+  const found = await introductions(balancersAt(addresses, ssh, io), sshOf(io.env));
   give(sketchFrom({ fleet, addresses, ssh, introductions: found }), args, io);
   return Exit.ok;
 }

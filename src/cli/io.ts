@@ -4,6 +4,8 @@ export interface Io {
   out(text: string): void;
   /** The progress, and what went wrong. */
   err(text: string): void;
+  /** Whoever read the result has gone. */
+  outGone(): boolean;
   env: Record<string, string | undefined>;
   cwd: string;
   /** The terminal to paint on; absent when stderr is none. */
@@ -21,11 +23,13 @@ export interface Io {
 export function processIo(): Io {
   const { stdout, stderr, stdin } = process;
   // A reader that went away (a closed terminal, `| head`) must not end a run in the middle of a node.
-  stdout.on("error", () => undefined);
+  let outGone = false;
+  stdout.on("error", () => (outGone = true));
   stderr.on("error", () => undefined);
   return {
     out: (text) => stdout.write(`${text}\n`),
     err: (text) => stderr.write(`${text}\n`),
+    outGone: () => outGone,
     env: process.env,
     cwd: process.cwd(),
     terminal: isTerminal(stderr) && process.env["TERM"] !== "dumb" ? stderr : undefined,

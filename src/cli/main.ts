@@ -4,6 +4,7 @@ import { Command, CommanderError } from "@commander-js/extra-typings";
 import { commandsOf } from "./define.ts";
 import { defineChanges } from "./define-changes.ts";
 import { defineDrafts } from "./define-drafts.ts";
+import { defineRest } from "./define-rest.ts";
 import { defineRuns } from "./define-runs.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
@@ -29,7 +30,8 @@ const version = (): string => {
   return own;
 };
 
-function program(io: Io, ends: (code: ExitCode) => void): Command {
+/** The command line, as it is defined. */
+export function program(io: Io, ends: (code: ExitCode) => void): Command {
   const rota = new Command("rota")
     .description(
       "Rolling deploys over app nodes behind HAProxy:\none node at a time out, restarted, proven and back, and no request lost.",
@@ -56,6 +58,7 @@ function program(io: Io, ends: (code: ExitCode) => void): Command {
   defineChanges(command, io, ends);
   defineRuns(command, io, ends);
   defineDrafts(rota, io, ends);
+  defineRest(rota, io, ends);
   return rota;
 }
 
@@ -65,9 +68,18 @@ Nodes are names, globs ('web*') or @pool; none means all (for drain, ready and r
 Examples:
   rota plan                                       what a deploy would do
   rota deploy --set RELEASE=42                    do it
+  rota doctor                                     what would hurt it
   rota status                                     who serves, who is out and why
   rota drain web3 --reason "disk swap" --for 30m  one node out by hand
   rota ready web3                                 and back, proven first
+
+Environment:
+  ROTA_INVENTORY      the inventory, where no -i is given
+  ROTA_JOURNAL        where runs are recorded: sqlite:/path, or postgres://user@host/database for a team
+  ROTA_SUDO_PASSWORD  the password for ssh.sudo: password, instead of being asked
+  ROTA_SSH_CONFIG     ssh's configuration, instead of ~/.ssh/config; none: the inventory alone counts
+  SSH_AUTH_SOCK       the agent whose keys are used
+  NO_COLOR            no colours
 
 Exit codes: 0 done · 1 a node failed, the rest serve · 2 command line or inventory wrong ·
   3 refused, nothing was touched · 4 interrupted · 70 a defect of rota`;

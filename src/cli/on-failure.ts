@@ -34,6 +34,7 @@ export async function rollBackNow(
     if (!run) throw new RotaError("JOURNAL", { problem: `run ${failed.run} is not in the journal` });
     const skip = await leftAsTheyAre(run, site.fleet, means.hosts, io);
     const undone = await whatToUndo(run, site.fleet, known, { inventory, skip, yes: true }, io);
+    if (undone.nodes.length === 0) return nothingLeft(failed, undone.notes, args, io);
     const given = {
       inventory,
       minServing,
@@ -57,6 +58,14 @@ export async function rollBackNow(
     if (!(thrown instanceof RotaError)) throw thrown;
     return notRolledBack(failed, thrown.message, adviceOf(thrown, failed, args), args, io);
   }
+}
+
+/** Whoever failed went back by itself, and no other had its turn. */
+function nothingLeft(failed: Acted, notes: Map<string, string>, args: ChangeArgs, io: Io): ExitCode {
+  io.err(`rota: run ${failed.run} failed, and nothing is left to put back`);
+  for (const [node, note] of notes) io.err(`  ${node} ${note}`);
+  io.err(`  next:  ${commandLine(["show", failed.run, ...where(args)])}, for what failed`);
+  return Exit.failed;
 }
 
 const where = ({ inventory }: ChangeArgs): string[] => (inventory === undefined ? [] : ["-i", inventory]);

@@ -5,6 +5,7 @@ import { warn } from "./drift.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { medianOf } from "./median.ts";
+import { tellOverdue } from "./overdue.ts";
 import { planAsJson } from "./plan-json.ts";
 import { refuse } from "./refuse.ts";
 import { releasesOf } from "./releases.ts";
@@ -20,6 +21,7 @@ export async function plan(args: RolloutArgs & SiteArgs, io: Io): Promise<ExitCo
   const { fleet, balancers } = site;
   const releases = await releasesOf(site, set, skippedBy(args, fleet), io);
   await using journal = await readJournal(io.env);
+  await tellOverdue(journal, { fleet: fleet.name, inventory: args.inventory }, io);
   const [survey, absences = new Map(), took = []] = await Promise.all([
     balancers.survey("change"),
     journal?.absences(fleet.name),

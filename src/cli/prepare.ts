@@ -15,7 +15,7 @@ import { openHosts } from "./open-hosts.ts";
 import { planAsJson } from "./plan-json.ts";
 import { refuse, untouched } from "./refuse.ts";
 import { sayNotUndoable } from "./not-undoable.ts";
-import { inventoryWords } from "./words.ts";
+import { commandLine, inventoryArgs, inventoryWords } from "./words.ts";
 
 export interface Prepared {
   plan: Plan;
@@ -49,6 +49,7 @@ export async function prepare(
   const plan = makePlan(fleet, survey, absences, {
     ...planOptions,
     goesOn: args.resume !== undefined,
+    status: commandLine(["status", ...inventoryArgs(args.inventory)]),
     tolerated: site.tolerated,
     done,
     onceDone: ({ name }) => args.resume?.onceDone.has(name) === true,

@@ -18,7 +18,7 @@ import { onceDoneIn, stepsDone } from "./steps-done.ts";
 import { undoingFleet } from "./undo.ts";
 import { isUnderWay } from "./under-way.ts";
 import { reasonOf } from "./variables.ts";
-import { commandLine, readDuration, readSet } from "./words.ts";
+import { commandLine, inventoryWords, readDuration, readSet } from "./words.ts";
 
 export interface ResumeArgs extends Omit<ChangeArgs, "nodes" | "resume"> {
   run?: string | undefined;
@@ -48,7 +48,7 @@ const storedArgs = z.object({
 export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const fleet = fleetOf(args.inventory, io);
   await using journal = await openJournal(io.env);
-  const run = await findOpenRun(journal, fleet.name, args.run);
+  const run = await findOpenRun(journal, fleet.name, args.run, inventoryWords(args.inventory));
   const reason = reasonOf(args.reason, fleet, io.env);
   const did = {
     deed: "resume",
@@ -143,7 +143,7 @@ async function close(
   const wanted = { fleet: run.fleet, by: did.by, command: "resume", reason: did.reason, wait, inventory };
   await using lease = await takeLease(journal, wanted, stop, io);
   const now = await journal.run(run.run);
-  if (!now || traceOf(now) !== traceOf(run)) throw wentOn(run.run);
+  if (!now || traceOf(now) !== traceOf(run)) throw wentOn(run.run, inventory);
   await lease.journal.end(run.run, "done");
   await journal.did({ ...did, what: "nothing was left to do" });
   const text = `nothing was left to do; run ${run.run} is done`;

@@ -70,7 +70,13 @@ export const balancersAt = (
   list: Balancer[],
   { env }: Io,
   onlyRead?: ReadonlySet<string>,
-): Balancers & AsyncDisposable => haproxies(list, undefined, { agent: env["SSH_AUTH_SOCK"] }, onlyRead);
+): Balancers & AsyncDisposable => haproxies(list, undefined, sshOf(env), onlyRead);
+
+/** What SSH takes from a person's environment. */
+export const sshOf = (env: Io["env"]) => ({
+  agent: env["SSH_AUTH_SOCK"],
+  sshConfig: env["ROTA_SSH_CONFIG"],
+});
 
 /** Who does this, for the journal and for the next person: user, host, and the CI job where there is one. */
 export function whoIsThis(env: Io["env"]): string {

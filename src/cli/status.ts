@@ -1,96 +1,93 @@
 import { createColors } from "picocolors";
-import { messageOf } from "../base/errors.ts";
 import { colours } from "../board/colours.ts";
-import { type FleetStatus, statusLines } from "../board/status.ts";
-import type { Fleet, Node } from "../inventory/fleet.ts";
+import { type FleetStatus, type Past, fleetStatus } from "../board/fleet-status.ts";
+import { statusLines } from "../board/status.ts";
+import type { Survey } from "../rotation/ports.ts";
+import type { OpenJournal } from "../journal/journal.ts";
 import { readJournal } from "../journal/open.ts";
 import { isGone } from "../journal/process.ts";
-import { entriesOfNode } from "../rotation/plan/entries.ts";
-import type { Survey } from "../rotation/ports.ts";
-import type { Absence, Known } from "../rotation/records.ts";
-import { sayStandings } from "../rotation/unfinished.ts";
+import type { Absence, Known, RunRecord } from "../rotation/records.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
-import { type SiteArgs, openSite } from "./site.ts";
+import { type Site, type SiteArgs, openSite } from "./site.ts";
+import { mostRuns, unfinishedOf } from "./unfinished-run.ts";
 import { inventoryWords } from "./words.ts";
 
+export interface StatusArgs extends SiteArgs {
+  watch?: boolean | undefined;
+}
+
 /** The fleet as every balancer sees it, with what the journal knows of nodes that are out. Any level of socket will do. */
-export async function status(args: SiteArgs, io: Io): Promise<ExitCode> {
+export async function status(args: StatusArgs, io: Io): Promise<ExitCode> {
   await using site = openSite(args, io);
-  const { fleet, nodes, balancers } = site;
   await using journal = await readJournal(io.env);
-  const [survey, absences = new Map(), holder] = await Promise.all([
-    balancers.survey("read"),
-    journal?.absences(fleet.name),
-    journal?.holderOf(fleet.name),
-  ]);
-  const now = new Date();
-  const holds = holder && !isGone(holder);
-  const lease = holds ? sayHolder(holder, now) : undefined;
-  const unfinished =
-    journal && !holds ? await unfinishedOf(journal, fleet.name, inventoryWords(args.inventory)) : [];
-  const failures = journal ? await failuresOf(journal, absences) : new Map<string, string>();
-  const seen = { ...statusOf(fleet, nodes, survey, { absences, failures }), lease, unfinished };
+  const where = inventoryWords(args.inventory);
+  const look = (): Promise<Look> => lookAt(site, journal, where);
+  if (args.watch)
+    return await (await import("./watch.ts")).watch(look, { json: args.json === true, where }, io);
+  const { seen, isWhole } = await look();
   const paint = colours(createColors(io.colourOut));
   if (args.json) io.out(JSON.stringify(seen));
-  else for (const line of statusLines(seen, now, paint, inventoryWords(args.inventory))) io.out(line);
-  return survey.unread.length > 0 ? Exit.refused : Exit.ok;
+  else for (const line of statusLines(seen, new Date(), { width: io.width }, paint, where)) io.out(line);
+  return isWhole ? Exit.ok : Exit.refused;
 }
 
-interface Past {
-  absences: Map<string, Absence>;
-  /** By node. */
-  failures: Map<string, string>;
+export interface Look {
+  seen: FleetStatus;
+  /** Every balancer answered. */
+  isWhole: boolean;
 }
 
-function statusOf(
-  fleet: Fleet,
-  nodes: Node[],
-  survey: Survey,
-  { absences, failures }: Past,
-): Omit<FleetStatus, "lease" | "unfinished"> {
-  const seen = fleet.pools.flatMap((pool) =>
-    pool.nodes
-      .filter((node) => nodes.includes(node))
-      .map((node) => ({ pool: pool.name, node, ...entriesOfNode(fleet, pool, node, survey) })),
-  );
-  const all = new Set(fleet.pools.flatMap((pool) => pool.nodes.map(({ name }) => name)));
-  const gone = [...absences.values()].filter(({ node }) => !all.has(node));
+async function lookAt(site: Site, journal: OpenJournal | undefined, where: string): Promise<Look> {
+  const { fleet, nodes, balancers } = site;
+  const [survey, past] = await Promise.all<[Promise<Survey>, Promise<Past>]>([
+    balancers.survey("read"),
+    journal ? pastOf(journal, fleet.name, where) : nothing,
+  ]);
+  return { seen: fleetStatus(fleet, nodes, survey, past), isWhole: survey.unread.length === 0 };
+}
+
+const nothing: Promise<Past> = Promise.resolve({
+  absences: new Map<string, Absence>(),
+  failures: new Map<string, string>(),
+  sets: new Map<string, Record<string, string>>(),
+  steps: new Map<string, string>(),
+  lease: undefined,
+  unfinished: [],
+});
+
+async function pastOf(journal: OpenJournal, fleet: string, where: string): Promise<Past> {
+  const [absences, holder, sets, runs] = await Promise.all([
+    journal.absences(fleet),
+    journal.holderOf(fleet),
+    journal.lastSets(fleet),
+    journal.runs(fleet, mostRuns),
+  ]);
+  const holds = holder !== undefined && !isGone(holder);
   return {
-    fleet: fleet.name,
-    nodes: seen.map(({ pool, node: { name }, entries }) => ({
-      pool,
-      name,
-      entries,
-      absence: absences.get(name),
-      failure: failures.get(name),
-    })),
-    backends: survey.backends,
-    problems: [
-      ...survey.unread.map(({ error }) => messageOf(error)),
-      ...seen.flatMap(({ lacks }) => lacks),
-      ...gone.map(
-        ({ node, run, by }) =>
-          `${node} was taken out by run ${run} (${by}), and is no longer in the inventory`,
-      ),
-    ],
+    absences,
+    sets,
+    failures: await failuresOf(journal, absences),
+    steps: holds ? await stepsOf(journal, runs) : new Map(),
+    lease: holds ? sayHolder(holder, new Date()) : undefined,
+    unfinished: holds
+      ? []
+      : (await unfinishedOf(journal, runs, where)).map(({ what, next }) => `${what}: ${next}`),
   };
 }
 
 /** Why our own runs left nodes out, by node. */
 async function failuresOf(known: Known, absences: Map<string, Absence>): Promise<Map<string, string>> {
   const ids = new Set([...absences.values()].filter(({ kind }) => kind === "run").map(({ run }) => run));
-  const runs = await Promise.all([...ids].map((id) => known.run(id)));
+  const runs = await Promise.all([...ids].map((id) => known.run(id, false)));
   const trips = runs.flatMap((run) => run?.trips ?? []);
   return new Map(trips.flatMap(({ node, why }) => (why === undefined ? [] : [[node, why]])));
 }
 
-/** Runs whose process is gone, or that a person left. */
-async function unfinishedOf(known: Known, fleet: string, where: string): Promise<string[]> {
-  const [last] = await known.runs(fleet, 1);
-  const run = last && last.ended === undefined ? await known.run(last.run) : undefined;
-  if (!run) return [];
-  const what = `run ${run.run} (${run.command}, by ${run.by}) is not finished`;
-  return [`${what}: ${sayStandings(run)}: rota resume ${run.run}${where}, or rota abort ${run.run}${where}`];
+/** What the run under way does at this moment, by node. */
+async function stepsOf(known: Known, [last]: RunRecord[]): Promise<Map<string, string>> {
+  const run = last && last.ended === undefined ? await known.run(last.run, false) : undefined;
+  const begun = run?.steps.filter(({ ended }) => ended === undefined) ?? [];
+  return new Map(begun.map(({ node, step }) => [node, step]));
 }

@@ -4,7 +4,7 @@ import type { StepName } from "../events/events.ts";
 import type { Fleet, Node, Pool, Upgrade } from "../inventory/fleet.ts";
 import type { Hosts } from "../rotation/ports.ts";
 import type { WholeRun } from "../rotation/records.ts";
-import { doneSteps, isUpgradeUnknown, onceOf } from "../rotation/unfinished.ts";
+import { doneSteps, isUndoUnknown, isUpgradeUnknown, onceOf } from "../rotation/unfinished.ts";
 import { isYes } from "./confirm.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
@@ -43,7 +43,9 @@ export async function stepsDone(
     const { upgrade } = pool;
     const cutOff = pool.nodes.filter(({ name }) => nodes.includes(name) && isUpgradeUnknown(run, name));
     if (!upgrade || cutOff.length === 0) continue;
-    const seenDone = await askedDone(cutOff, pool, rest, io);
+    // One that was being undone may say that it is done, and be undone all the same.
+    const askable = cutOff.filter(({ name }) => !isUndoUnknown(run, name));
+    const seenDone = await askedDone(askable, pool, rest, io);
     for (const node of seenDone) {
       done.get(node.name)?.add("upgrade");
       io.err(`the upgrade of ${node.name} was done, as upgrade.done_if says; it is not done again`);
@@ -68,7 +70,7 @@ export async function askedDone(
   what: "upgrade" | "once" = "upgrade",
 ): Promise<Node[]> {
   const question = pool[what]?.doneIf;
-  if (question === undefined) return [];
+  if (question === undefined || nodes.length === 0) return [];
   const names = nodes.map(({ name }) => name).join(", ");
   io.err(`asking ${names} whether the ${what} that was cut off is done (${what}.done_if)`);
   const { connect: connectLimit } = pool.limits;

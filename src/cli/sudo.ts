@@ -5,6 +5,7 @@ import type { Node } from "../inventory/fleet.ts";
 import { sshHosts } from "../remote/hosts.ts";
 import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
+import { sshOf } from "./site.ts";
 
 /**
  * The hosts of nodes, whose sudo may want a password (`ssh.sudo: password`): that of $ROTA_SUDO_PASSWORD, else one that
@@ -18,7 +19,7 @@ export const hostsFor = (
 ): ReturnType<typeof sshHosts> =>
   sshHosts({
     connectWithin,
-    agent: io.env["SSH_AUTH_SOCK"],
+    ...sshOf(io.env),
     sudoPassword: (node) => passwordFor(node, io),
   });
 

@@ -117,7 +117,9 @@ function sayUndo(run: WholeRun, undo: Undo): string {
     case "back to":
       return `goes back to ${saySet(undo.before.set)} (run ${undo.before.run})`;
     case "put back":
-      return "was not upgraded, and is only put back";
+      return `${undo.wentBack ? "went back by itself" : "was not upgraded"}, and is only put back`;
+    case "went back":
+      return `went back by itself in run ${run.run}`;
     case "untouched":
       return `run ${run.run} did not get to it: it is as it was`;
     case "undone":
@@ -154,7 +156,7 @@ function refuseUnknown(run: WholeRun, wanted: Sorted[], { inventory }: Wishes, {
   if (unset.length > 0) {
     const names = unset.map(({ node }) => node);
     next.push(
-      `rota deploy ${names.join(" ")}${where.length > 0 ? ` ${where.join(" ")}` : ""} ${keys.map((key) => `--set ${key}=…`).join(" ")}`,
+      `${commandLine(["deploy", ...names, ...where])} ${keys.map((key) => `--set ${key}=…`).join(" ")}`,
     );
     next.push(commandLine(["rollback", run.run, ...where, ...names.flatMap((name) => ["--skip", name])]));
   }

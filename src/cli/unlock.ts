@@ -4,6 +4,7 @@ import { confirm } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import { sayHolder } from "./holder.ts";
 import type { Io } from "./io.ts";
+import { tellOverdue } from "./overdue.ts";
 import { untouched } from "./refuse.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
 import { reasonOf } from "./variables.ts";
@@ -21,6 +22,7 @@ export async function unlock({ inventory, reason: given, yes, json }: UnlockArgs
   const { name: fleet } = site;
   const reason = reasonOf(given, site, io.env);
   await using journal = await openJournal(io.env);
+  await tellOverdue(journal, { fleet, inventory }, io);
   const holder = await journal.holderOf(fleet);
   const say = (ended: boolean, text: string): void =>
     io.out(json ? JSON.stringify({ fleet, ended, holder }) : text);

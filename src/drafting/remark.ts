@@ -5,7 +5,7 @@ const longest = 400;
 
 /** Text from anywhere as one line of a comment: nothing in it can end the line. */
 export const remark = (text: string): string =>
-  cut(printable(text.replace(/[\s\u0085\u2028\u2029]+/gu, " ")).trim(), longest);
+  cut(printable(text.replace(/[\s\u0085\u2028\u2029]+/gu, " ")).trimEnd(), longest);
 
 /** "a, b, c and 4 more" */
 export const some = (words: string[], most = 8): string =>

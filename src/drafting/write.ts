@@ -1,6 +1,7 @@
 /** A sketch → the text of an inventory. Written by the YAML library, so that no name or remark can be more than that. */
 import { Document, isMap, isScalar, type Node, Pair, Scalar, YAMLMap } from "yaml";
 import { compress } from "./compress.ts";
+import { fillIn } from "./fill-in.ts";
 import { remark } from "./remark.ts";
 import type { Sketch, SketchNode, SketchPool } from "./sketch.ts";
 
@@ -21,7 +22,7 @@ export function write(sketch: Sketch): string {
   document.commentBefore = commented(sketch.about);
   top.put("fleet", sketch.fleet);
   writeBalancers(top.map("balancers"), sketch);
-  writeLogin(top.map("ssh"), sketch);
+  writeLogin(top, sketch);
   top.before(...sketch.poolRemarks);
   const pools = top.map("pools");
   for (const pool of sketch.pools) writePool(pools.before(...pool.remarks).map(pool.name), pool);
@@ -35,17 +36,22 @@ function writeBalancers(balancers: Writing, { balancers: all, balancerRemarks }:
   for (const { name, address, remarks } of all) balancers.before(...remarks).put(name, address);
 }
 
-function writeLogin(login: Writing, { ssh, sshRemarks }: Sketch): void {
-  login.before(...sshRemarks);
-  if (ssh.user === undefined) {
-    login.before("user: deploy # FILL IN: who logs in to the nodes; without it, the user who runs rota");
+/** What is not said, OpenSSH's configuration says. */
+function writeLogin(top: Writing, { ssh, sshRemarks }: Sketch): void {
+  const hints = [
+    ...sshRemarks,
+    ...(ssh.user === undefined
+      ? [`user: deploy # ${fillIn}, if ~/.ssh/config does not say who logs in to the nodes`]
+      : []),
+  ];
+  const entries = Object.entries(ssh);
+  if (entries.length === 0) {
+    top.before("ssh:", ...hints.map((line) => `  ${line}`), "");
+    return;
   }
-  for (const [key, value] of Object.entries(ssh)) login.put(key, value);
-  // A map needs a key: this one says what holds anyway.
-  if (ssh.known_hosts === undefined) login.put("known_hosts", "~/.ssh/known_hosts", knownHosts);
+  const login = top.map("ssh").before(...hints);
+  for (const [key, value] of entries) login.put(key, value);
 }
-
-const knownHosts = "a host whose key is not in here is not talked to";
 
 function writePool(pool: Writing, sketch: SketchPool): void {
   if (sketch.balancers) pool.put("balancers", flow(sketch.balancers));
@@ -115,7 +121,8 @@ function writingIn(document: Document, map: YAMLMap): Writing {
   return writing;
 }
 
-const commented = (lines: string[]): string => lines.map((line) => ` ${remark(line)}`).join("\n");
+const commented = (lines: string[]): string =>
+  lines.map((line) => (line === "" ? "" : ` ${remark(line)}`)).join("\n");
 
 /** An empty line before each part of the file. */
 function spaced(top: YAMLMap): void {

@@ -4,7 +4,10 @@
  */
 import type { ErrorCode } from "../base/errors.ts";
 
-/** The steps of a rotation, `prepare` and `once` being before any node leaves: one vocabulary for code, journal, events, board and docs. */
+/**
+ * The steps of a rotation, `prepare` and `once` being before any node leaves, `undo` being where workers could not be
+ * replaced: one vocabulary for code, journal, events, board and docs.
+ */
 export const stepNames = [
   "prepare",
   "once",
@@ -13,6 +16,7 @@ export const stepNames = [
   "settle",
   "upgrade",
   "restart",
+  "undo",
   "check",
   "ready",
   "soak",
@@ -37,6 +41,24 @@ export interface OutputLine {
   stream: "stdout" | "stderr";
   /** One line, printable, without its newline. */
   text: string;
+}
+
+export const workerStates = ["booting", "ready", "failed", "leaving", "gone"] as const;
+
+/** What became of one worker of an app whose workers are replaced one by one. */
+export interface WorkerNews {
+  pid: number;
+  state: (typeof workerStates)[number];
+  /** So many the app has. */
+  of: number;
+  /** Started for this; absent where that is known from before. */
+  isNew?: boolean;
+  /** Milliseconds since its start. */
+  sinceMs?: number;
+  /** The folder that it loaded the app from. */
+  release?: string;
+  /** The old release is being put back. */
+  goesBack?: true;
 }
 
 /** How a node's trip ended: back in rotation; untouched (as found); left out of rotation; kept out as it was found. */
@@ -73,12 +95,15 @@ export type EventBody =
   | { type: "step started"; node: string; step: StepName }
   | { type: "waiting"; node: string; step: StepName; saw: string }
   | { type: "output"; node: string; step: StepName; stream: OutputLine["stream"]; text: string }
+  | ({ type: "worker"; node: string; step: StepName } & WorkerNews)
   | { type: "step ended"; node: string; step: StepName; ok: boolean; ms: number; why?: string }
   | { type: "node ended"; node: string; end: NodeEnd; ms: number; outMs: number; why?: string }
   | { type: "hook started"; hook: HookName; node?: string }
   | { type: "hook output"; hook: HookName; node?: string; stream: OutputLine["stream"]; text: string }
   | { type: "hook ended"; hook: HookName; node?: string; ok: boolean; ms: number; why?: string }
   | { type: "notice"; node?: string; text: string }
+  /** It went to somebody else, or could not be renewed: the run stops before its next act. */
+  | { type: "lease lost" }
   | { type: "stopping"; how: "after this node" | "now" }
   | {
       type: "run ended";

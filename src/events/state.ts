@@ -1,5 +1,6 @@
 /** Events → what a view shows of a run. Pure: the board, the page and the journal's reader use the same. */
 import type { Event, HookName, NodeEnd, RunEnd, StepName } from "./events.ts";
+import { type WorkersState, withWorker } from "./workers.ts";
 
 export interface StepTime {
   step: StepName;
@@ -18,6 +19,8 @@ export interface NodeState {
   started: string | undefined;
   /** What it waits for now. */
   saw: string | undefined;
+  /** Where they are replaced one by one, for as long as that lasts. */
+  workers: WorkersState | undefined;
   done: StepTime[];
   end: NodeEnd | undefined;
   ms: number;
@@ -64,12 +67,15 @@ const idle = (name: string): NodeState => ({
   since: undefined,
   started: undefined,
   saw: undefined,
+  workers: undefined,
   done: [],
   end: undefined,
   ms: 0,
   outMs: 0,
   why: undefined,
 });
+
+export const leaseLost = "the lease is lost: it stops before the next act";
 
 export function reduce(state: RunState, event: Event): RunState {
   switch (event.type) {
@@ -90,10 +96,17 @@ export function reduce(state: RunState, event: Event): RunState {
       return withNode(state, event.node, (node) => ({ ...node, saw: event.saw }));
     case "output":
       return withNode(state, event.node, (node) => ({ ...node, saw: event.text }));
+    case "worker":
+      return withNode(state, event.node, (node) => ({
+        ...node,
+        saw: undefined, // what was said before is older than this
+        workers: withWorker(node.workers, event, event.at),
+      }));
     case "step ended":
       return withNode(state, event.node, (node) => ({
         ...node,
         saw: undefined,
+        workers: undefined,
         done: [...node.done, { step: event.step, ms: event.ms, ok: event.ok }],
         // Its trip has not begun: it serves, and has its turn later.
         ...(event.step === "prepare" || event.step === "once" ? { step: undefined, started: undefined } : {}),
@@ -115,6 +128,8 @@ export function reduce(state: RunState, event: Event): RunState {
       return withHook(state, event, undefined);
     case "notice":
       return { ...state, notices: [...state.notices, event.text] };
+    case "lease lost":
+      return { ...state, notices: [...state.notices, leaseLost] };
     case "stopping":
       return { ...state, stopping: event.how };
     case "run ended":

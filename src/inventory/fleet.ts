@@ -1,7 +1,10 @@
+import type { NoticeTarget } from "./notices.ts";
+
 /**
  * The fleet as rota works with it: everything resolved, every default filled in.
  * Times are milliseconds. What the file may say is in `schema.ts`.
  */
+import type { Restart } from "./fleet-restart.ts";
 export interface Fleet {
   /** The name of the fleet: what the journal files its runs under. */
   name: string;
@@ -12,6 +15,7 @@ export interface Fleet {
   balancers: Balancer[];
   /** Before anything is touched, and when all is over. */
   hooks: { beforeDeploy: Hook | undefined; afterDeploy: Hook | undefined };
+  notices: NoticeTarget[];
   pools: Pool[];
 }
 
@@ -107,26 +111,6 @@ export interface Upgrade {
   doneIf: string | undefined;
 }
 
-/** How the app is restarted. What does it, and proves it, is in the room `restart`. */
-export type Restart =
-  | { via: "command"; run: string; proof: RestartProof | undefined }
-  | { via: "systemd"; unit: string }
-  | GunicornRestart
-  | { via: "none" };
-
-/** `workers` replaces them one by one, `surge` at once; each proves itself by the hook's state, or by a datagram alone. */
-export interface GunicornRestart {
-  via: "gunicorn";
-  pidfile: string;
-  how: "restart" | "hup" | "workers";
-  surge: number;
-  bootWithin: number;
-  notice: "state" | "udp" | "none";
-}
-
-/** Another process in a pid file; or a field of the JSON of check.url, that is another than before, or this one. */
-export type RestartProof = { pidfile: string } | { field: string; is: string | undefined };
-
 /** How a node's page is made to refuse HAProxy's checks, and to pass them again. */
 export interface StatusPage {
   out: PageAct;
@@ -220,13 +204,18 @@ export interface Ssh {
   sudo?: boolean | "password";
   /** The host that the connection goes through. */
   jump?: Jump | undefined;
+  /** What the file does not say of this: there ssh's own configuration does. Absent: it is not asked at all. */
+  unsaid?: Unsaid | undefined;
 }
+
+export type Unsaid = readonly ("user" | "port" | "identity" | "knownHosts" | "jump")[];
 
 /** Logged in to with the key and the known hosts of whoever is reached through it. */
 export interface Jump {
   user: string;
   host: string;
   port: number;
+  unsaid?: Unsaid | undefined;
 }
 
 /** A value in the file, or one that is read from rota's own environment when it is needed. */

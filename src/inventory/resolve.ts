@@ -5,24 +5,23 @@ import type {
   Balancer,
   Check,
   Fleet,
-  Jump,
   Node,
   Pool,
-  Restart,
   Share,
   SocketAddress,
-  Ssh,
   StatsPage,
   StatusPage,
   Upgrade,
   Variable,
 } from "./fleet.ts";
+import type { Restart } from "./fleet-restart.ts";
 import type { Here } from "./here.ts";
 import type { Positions } from "./positions.ts";
 import type { Path } from "./problems.ts";
 import { expand } from "./ranges.ts";
 import type { Inventory, RawBalancer, RawNode, RawNodeSsh, RawPool, RawVars } from "./schema.ts";
-import { parseAddress, parseSshHost } from "./socket.ts";
+import { type Login, sshOf } from "./resolve-ssh.ts";
+import { parseAddress } from "./socket.ts";
 
 export interface Setting {
   /** The inventory's path, as the person gave it. */
@@ -33,13 +32,14 @@ export interface Setting {
 
 export function resolve(inventory: Inventory, setting: Setting): Fleet {
   const { positions, file } = setting;
-  const ssh = { ...inventory.ssh, user: inventory.ssh.user ?? setting.here.user };
+  const { ssh } = inventory;
+  const login = { ssh, user: setting.here.user, pathOf: (path: string) => pathOf(path, setting) };
   const balancers = positions
     .keysAt(["balancers"])
-    .flatMap((name) => balancer(name, inventory.balancers?.[name] ?? "", { ...setting, ssh }));
+    .flatMap((name) => balancer(name, inventory.balancers?.[name] ?? "", { ...setting, login }));
   const pools = positions.keysAt(["pools"]).flatMap((name) => {
     const raw = inventory.pools[name];
-    return raw ? [pool(name, raw, { ...setting, balancers, ssh })] : [];
+    return raw ? [pool(name, raw, { ...setting, balancers, login })] : [];
   });
   const sharedJournal = inventory.journal === "shared";
   const { before_deploy: beforeDeploy, after_deploy: afterDeploy } = inventory.hooks;
@@ -49,12 +49,13 @@ export function resolve(inventory: Inventory, setting: Setting): Fleet {
     file,
     balancers,
     hooks: { beforeDeploy, afterDeploy },
+    notices: inventory.notices,
     pools,
   };
 }
 
 interface Logins extends Setting {
-  ssh: Inventory["ssh"] & { user: string };
+  login: Login;
 }
 
 interface Surroundings extends Logins {
@@ -77,7 +78,7 @@ function addressOf(
   const written = parseAddress(text);
   if (written?.kind !== "ssh") return written;
   const { user, host, port, path } = written;
-  return { kind: "ssh", host, path, ssh: sshOf({ user, port, jump }, host, around) };
+  return { kind: "ssh", host, path, ssh: sshOf({ user, port, jump }, host, around.login) };
 }
 
 function pool(name: string, raw: RawPool, around: Surroundings): Pool {
@@ -129,6 +130,13 @@ function restartOf(raw: RawPool["restart"]): Restart {
       return {
         ...raw,
         pidfile: raw.pidfile,
+        bootWithin: milliseconds(raw.boot_within),
+      };
+    case "uwsgi":
+      return {
+        ...raw,
+        fifo: raw.fifo,
+        touch: raw.touch,
         bootWithin: milliseconds(raw.boot_within),
       };
     case "systemd":
@@ -204,30 +212,9 @@ function nodesFrom(key: string, raw: RawNode, { path, shared, around }: NodePlac
     name,
     host,
     server: own.server ?? name,
-    ssh: { ...sshOf(own.ssh ?? {}, host, around), sudo: own.ssh?.sudo ?? around.ssh.sudo },
+    ssh: { ...sshOf(own.ssh ?? {}, host, around.login), sudo: own.ssh?.sudo ?? around.login.ssh.sudo },
     vars,
   }));
-}
-
-/** What the host says itself, else what the file says for all. */
-function sshOf(own: RawNodeSsh, host: string, around: Logins): Ssh {
-  const identity = own.identity ?? around.ssh.identity;
-  const port = own.port ?? around.ssh.port;
-  const jump = jumpOf(own.jump ?? around.ssh.jump, around);
-  return {
-    user: own.user ?? around.ssh.user,
-    port,
-    identity: identity === undefined ? undefined : pathOf(identity, around),
-    knownHosts: pathOf(own.known_hosts ?? around.ssh.known_hosts, around),
-    // As ssh(1) has it: nobody jumps over himself.
-    jump: jump?.host === host && jump.port === port ? undefined : jump,
-  };
-}
-
-/** Not at the nodes' own port: a jump host's is another matter. */
-function jumpOf(text: string | false | undefined, { ssh }: Logins): Jump | undefined {
-  const written = text ? parseSshHost(text) : undefined;
-  return written && { user: written.user ?? ssh.user, host: written.host, port: written.port ?? 22 };
 }
 
 /** Relative to the inventory, so that a repository can be checked out anywhere. */

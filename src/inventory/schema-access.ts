@@ -34,7 +34,7 @@ const statsPageOrSocket = z
   });
 
 const identity = filled.describe(
-  "A private key file. A relative path starts at this file's folder. Absent: the agent at $SSH_AUTH_SOCK.",
+  "A private key file. A relative path starts at this file's folder. Absent: those of ~/.ssh/config and the agent at $SSH_AUTH_SOCK, as ssh tries them.",
 );
 const knownHosts = filled.describe("The known_hosts file. A host whose key is not in it is not talked to.");
 
@@ -50,8 +50,11 @@ const jump = z
   })
   .meta({ examples: ["bastion.example.net"] });
 
-const ownJump = z
-  .union([jump, z.literal(false)], { error: "write bastion.example.net, or false for no jump host" })
+const jumpOrNone = z.union([jump, z.literal(false)], {
+  error: "write bastion.example.net, or false for no jump host",
+});
+
+const ownJump = jumpOrNone
   .optional()
   .describe("A host to go through instead of the one in ssh.jump, [user@]host[:port]; false: none.");
 
@@ -80,19 +83,25 @@ export const balancer = z.union(
 );
 
 export const ssh = z.strictObject({
-  user: user.optional().describe("Who to log in as. Absent: the user who runs rota."),
-  port: port.default(22).describe("The port of sshd."),
+  user: user
+    .optional()
+    .describe("Who to log in as. Absent: that of ~/.ssh/config, else the user who runs rota."),
+  port: port.optional().describe("The port of sshd. Absent: that of ~/.ssh/config, else 22."),
   identity: identity.optional(),
-  known_hosts: knownHosts.default("~/.ssh/known_hosts"),
+  known_hosts: knownHosts
+    .optional()
+    .describe(
+      "The known_hosts file. A host whose key is not in it is not talked to. Absent: those of ~/.ssh/config, else ~/.ssh/known_hosts.",
+    ),
   sudo: sudo
     .default(false)
     .describe(
       "true: the nodes' commands run as root, by sudo without a password. password: by one that is asked for once, or taken from $ROTA_SUDO_PASSWORD.",
     ),
-  jump: jump
+  jump: jumpOrNone
     .optional()
     .describe(
-      "A host to go through, [user@]host[:port]: logged in to with the same key, its own host key looked up in the same known_hosts.",
+      "A host to go through, [user@]host[:port]: logged in to with the same key, its own host key looked up in the same known_hosts. Absent: the ProxyJump of ~/.ssh/config, if any; for none, false.",
     ),
 });
 

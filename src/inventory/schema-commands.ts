@@ -30,7 +30,7 @@ export const upgrade = repeatable(whileOut, "switch-release").describe(
 );
 
 export const rollback = repeatable(whileOut, "switch-release").describe(
-  "What `rota rollback` runs on the node instead of `upgrade`, before the restart. Variables are those of the node's last good run, and PREVIOUS is RELEASE of it. Absent: prepare and upgrade with these variables.",
+  "What `rota rollback` runs on the node instead of `upgrade`, before the restart. Variables are those of the node's last good run, and PREVIOUS is RELEASE of it. Also for a node whose workers can't run the new release (docs/gunicorn.md). Absent: prepare and upgrade with these variables.",
 );
 
 export const once = repeatable(

@@ -4,10 +4,11 @@
  * value at a time are in `checks.ts`; how a problem is worded is in `wording.ts`.
  */
 import * as z from "zod";
-import { badVariable, environmentPattern, shown, variablePattern } from "./names.ts";
+import { badVariable, shown, variablePattern } from "./names.ts";
 import {
   duration,
   durationOrNone,
+  environmentName,
   filled,
   filledMap,
   name,
@@ -22,18 +23,14 @@ import {
 } from "./schema-parts.ts";
 import { deployHooks, once, poolHooks, rollback, upgrade } from "./schema-commands.ts";
 import { balancer, nodeSsh, ssh } from "./schema-access.ts";
+import { notices } from "./schema-notices.ts";
 import { statusPage } from "./schema-page.ts";
 import { release } from "./schema-release.ts";
 import { restart } from "./schema-restart.ts";
 
 const fromEnvironment = z
   .strictObject({
-    env: z
-      .string()
-      .regex(environmentPattern, {
-        error: ({ input }) => `${shown(input)} is not the name of an environment variable`,
-      })
-      .describe("The variable of rota's own environment that holds the value. It is read when it is needed."),
+    env: environmentName,
     secret: z.boolean().default(false).describe("true: never shown and never stored."),
   })
   .describe("A value that is not in the file.");
@@ -65,7 +62,7 @@ const drain = z.strictObject({
     .enum(["runtime", "status-page", "none"])
     .default("runtime")
     .describe(
-      "How the node leaves: by HAProxy's runtime socket, or by its own page, which then fails HAProxy's checks. none: not at all; for a restart that keeps serving (gunicorn's workers one by one). One that fails is then taken out, where balancers are given and it can be spared.",
+      "How the node leaves: by HAProxy's runtime socket, or by its own page, which then fails HAProxy's checks. none: not at all; for a restart that keeps serving (workers of gunicorn or uWSGI, one by one). One that fails goes back to its old release, alone (docs/gunicorn.md), or is taken out, where balancers are given and it can be spared.",
     ),
   within: duration.default("60s").describe("How long sessions may take to end."),
   at_limit: z
@@ -215,12 +212,17 @@ export const inventorySchema = z
     ssh: ssh
       .prefault({})
       .describe(
-        "How to log in to the nodes, and to balancers at ssh://; a node may differ. ~/.ssh/config is not read.",
+        "How to log in to the nodes, and to balancers at ssh://; a node may differ. What is not said here is as ~/.ssh/config has it (docs/ssh.md).",
       ),
     hooks: deployHooks
       .prefault({})
       .describe(
         "Commands before and after a deploy or a rollback, on the machine that rota runs on. Variables: --set, ROTA_RUN, ROTA_FLEET, ROTA_COMMAND (deploy or rollback), ROTA_NODES.",
+      ),
+    notices: notices
+      .default([])
+      .describe(
+        "Who is told when a run starts, when a node fails and when it ends: webhooks and commands. No run waits for them, or fails with them (docs/notices.md).",
       ),
     pools: z
       .record(nameKey, pool)

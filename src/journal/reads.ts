@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import { type Kysely, type QueryCreator, sql } from "kysely";
 import { printable } from "../base/quote.ts";
 import type { CommandName, NodeEnd } from "../events/events.ts";
 import type { Absence, Change, DeedRecord, Known, RunRecord } from "../rotation/records.ts";
@@ -77,7 +77,24 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
     return (await (fleet === undefined ? all : ofFleet).execute()).map(deedOf);
   },
 
-  run: async (id) => {
+  lastSets: async (fleet) => {
+    const rows = await db
+      .with("good", (query) =>
+        goodDeploys(query, fleet, ["back", "kept out"])
+          .clearOrderBy()
+          .select(["trips.node", "runs.set", "runs.sets"])
+          .select(
+            sql<number>`row_number() over (partition by trips.node order by trips.ended desc)`.as("nth"),
+          ),
+      )
+      .selectFrom("good")
+      .selectAll()
+      .where("nth", "=", 1)
+      .execute();
+    return new Map(rows.map((row) => [row.node, setOf(row, row.node)]));
+  },
+
+  run: async (id, printed = true) => {
     const [row, another] = await db
       .selectFrom("runs")
       .selectAll()
@@ -97,12 +114,9 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
       .where("run", "=", row.id)
       .orderBy("ended")
       .execute();
-    const outputs = await db
-      .selectFrom("outputs")
-      .selectAll()
-      .where("run", "=", row.id)
-      .orderBy("at")
-      .execute();
+    const outputs = printed
+      ? await db.selectFrom("outputs").selectAll().where("run", "=", row.id).orderBy("at").execute()
+      : [];
     const deeds = await db.selectFrom("deeds").selectAll().where("run", "=", row.id).orderBy("at").execute();
     return {
       ...runOf(row),
@@ -130,17 +144,27 @@ async function changesOf(db: Kysely<Tables>, fleet: string, nodes: string[]): Pr
       join.onRef("trips.run", "=", "steps.run").onRef("trips.node", "=", "steps.node"),
     )
     .select(["runs.id", "runs.command", "runs.undoes", "runs.set", "runs.sets"])
-    .select(["steps.node", "steps.started", "trips.ended", "trips.outcome", "trips.why"])
+    .select([
+      "steps.node",
+      "steps.step",
+      "steps.started",
+      "steps.outcome as done",
+      "trips.ended",
+      "trips.outcome",
+      "trips.why",
+    ])
     .where("runs.fleet", "=", fleet)
     .where("runs.command", "in", changing)
-    .where("steps.step", "in", ["upgrade", "restart"])
+    .where("steps.step", "in", ["upgrade", "restart", "undo"])
     .orderBy("steps.started", "desc")
     .execute();
   const wanted = new Set(nodes);
   // The upgrade begins before its restart: of the two, the first is what is left here.
+  const own = rows.filter(({ node }) => wanted.has(node));
   const first = new Map(
-    rows.filter(({ node }) => wanted.has(node)).map((row) => [`${row.id} ${row.node}`, row]),
+    own.filter(({ step }) => step !== "undo").map((row) => [`${row.id} ${row.node}`, row]),
   );
+  const newest = new Map(own.toReversed().map((row) => [`${row.id} ${row.node}`, row]));
   return [...first.values()]
     .map((row) => ({
       run: row.id,
@@ -150,16 +174,21 @@ async function changesOf(db: Kysely<Tables>, fleet: string, nodes: string[]): Pr
       began: new Date(row.started),
       ended: dateOf(row.ended),
       good: (row.outcome === "back" || row.outcome === "kept out") && row.why === null,
+      wentBack: isUndone(newest.get(`${row.id} ${row.node}`)),
       set: setOf(row, row.node),
     }))
     .toSorted((a, b) => b.began.getTime() - a.began.getTime());
 }
 
+/** The last thing that was done on it, and done. */
+const isUndone = (last: { step: string; done: string | null } | undefined): boolean =>
+  last?.step === "undo" && last.done === "done";
+
 const setOf = (row: Pick<Tables["runs"], "set" | "sets">, node: string): Record<string, string> =>
   (row.sets === null ? undefined : readSets(row.sets)[node]) ?? readSet(row.set);
 
 /** Trips of deploys and rollbacks that ended well, the last first. */
-const goodDeploys = (db: Kysely<Tables>, fleet: string, ends: NodeEnd[]) =>
+const goodDeploys = (db: QueryCreator<Tables>, fleet: string, ends: NodeEnd[]) =>
   db
     .selectFrom("trips")
     .innerJoin("runs", "runs.id", "trips.run")

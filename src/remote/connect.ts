@@ -2,9 +2,10 @@ import net from "node:net";
 import type { Duplex } from "node:stream";
 import ssh2, { type Client, type ConnectConfig } from "ssh2";
 import { RotaError } from "../base/errors.ts";
-import type { SshHost } from "../inventory/fleet.ts";
 import { hostKeyCheck } from "./host-key.ts";
 import { loginFor } from "./login.ts";
+import { runProxyCommand } from "./proxy-command.ts";
+import type { Reach } from "./reach.ts";
 import { unreachable } from "./unreachable.ts";
 
 /** A silent peer is given up after about `interval` × (`count` + 1); without this it would hang for ever. */
@@ -28,6 +29,8 @@ export interface ConnectOptions {
 
 export interface Connection {
   client: Client;
+  /** As whom we are logged in. */
+  user: string;
   /** Settles, never with an error, when the connection is over, whoever ended it. */
   ended: Promise<void>;
 }
@@ -35,9 +38,9 @@ export interface Connection {
 /**
  * Connects to a host whose key is known.
  *
- * @throws RotaError HOST_UNREACHABLE, HOST_LOGIN, HOST_KEY; INTERRUPTED when the signal is aborted.
+ * @throws RotaError HOST_UNREACHABLE, HOST_LOGIN, HOST_KEY, SSH_CONFIG; INTERRUPTED when the signal is aborted.
  */
-export async function connect(node: SshHost, options: ConnectOptions): Promise<Connection> {
+export async function connect(node: Reach, options: ConnectOptions): Promise<Connection> {
   const { within, signal, agent, keepalive = { interval: 5_000, count: 3 }, through } = options;
   const hostKey = await hostKeyCheck(node);
   const login = await loginFor(node, agent);
@@ -48,7 +51,7 @@ export async function connect(node: SshHost, options: ConnectOptions): Promise<C
   }
 
   // The socket is ours because ssh2, once it has said goodbye, waits for the peer for as long as that takes.
-  const socket = way ?? net.connect({ host: node.host, port: node.ssh.port, noDelay: true });
+  const socket = way ?? ownWay(node);
   const client = new ssh2.Client();
   const end = (): void => {
     client.end();
@@ -62,7 +65,7 @@ export async function connect(node: SshHost, options: ConnectOptions): Promise<C
     await ready(client, {
       sock: socket,
       username: node.ssh.user,
-      ...login,
+      authHandler: login,
       algorithms: { serverHostKey: hostKey.algorithms },
       hostVerifier: (key: Buffer) => !(refusal = hostKey.refusal(key)),
       readyTimeout: within,
@@ -71,14 +74,20 @@ export async function connect(node: SshHost, options: ConnectOptions): Promise<C
       // Whether it forwards streams, a server is asked, not guessed from its name.
       strictVendor: false,
     });
-    return { client, ended };
+    return { client, user: node.ssh.user, ended };
   } catch (thrown) {
     end();
     throw refusal ?? (signal.aborted ? interrupted(node) : unreachable(node, thrown, within));
   }
 }
 
-const interrupted = (node: SshHost): RotaError =>
+function ownWay({ host, ssh, configured }: Reach): Duplex {
+  const { proxyCommand } = configured ?? {};
+  if (proxyCommand !== undefined) return runProxyCommand(proxyCommand);
+  return net.connect({ host, port: ssh.port, noDelay: true });
+}
+
+const interrupted = (node: Reach): RotaError =>
   new RotaError("INTERRUPTED", { problem: `stopped while connecting to ${node.name}` });
 
 /** The agent fails for one key, and another of its keys may do: ssh2 goes on, and tells if none did. */

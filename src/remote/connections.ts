@@ -1,12 +1,15 @@
 import type { SshHost } from "../inventory/fleet.ts";
 import { connect, type Connection, type Keepalive } from "./connect.ts";
-import { streamThrough, throughJump } from "./jump.ts";
+import { streamThrough } from "./jump.ts";
+import { type Reach, reaching } from "./reach.ts";
 
 export interface SshOptions<Host extends SshHost = SshHost> {
   /** Milliseconds that a host's connection may take, and as much for that of its jump host. */
   connectWithin: (host: Host) => number;
   /** The path of the agent's socket; $SSH_AUTH_SOCK unless given. */
   agent?: string | undefined;
+  /** Another configuration for ssh than the usual, or "none"; $ROTA_SSH_CONFIG unless given. */
+  sshConfig?: string | undefined;
   /** 5 s and 3 unless given. */
   keepalive?: Keepalive | undefined;
 }
@@ -19,6 +22,8 @@ export interface Connections<Host extends SshHost = SshHost> extends AsyncDispos
   /** @throws RotaError HOST_UNREACHABLE, HOST_LOGIN, HOST_KEY; INTERRUPTED once it is closed */
   to(host: Host): Promise<Connection>;
   close(host: Host): void;
+  /** How it would get there. @throws RotaError SSH_CONFIG */
+  reach(host: Host): Promise<Reach>;
 }
 
 interface Line {
@@ -28,21 +33,23 @@ interface Line {
 
 export function sshConnections<Host extends SshHost>(options: SshOptions<Host>): Connections<Host> {
   const { connectWithin, agent = process.env["SSH_AUTH_SOCK"], keepalive } = options;
+  const reach = reaching({ config: options.sshConfig ?? process.env["ROTA_SSH_CONFIG"], agent });
   const lines = new Map<string, Line>();
   let disposed = false;
 
-  const lineTo = (key: string, host: SshHost, within: number): Line =>
-    lines.get(key) ?? dial(key, host, within);
+  const lineTo = (key: string, within: number, reached: () => Promise<Reach>): Line =>
+    lines.get(key) ?? dial(key, within, reached);
 
-  function dial(key: string, host: SshHost, within: number): Line {
+  function dial(key: string, within: number, reached: () => Promise<Reach>): Line {
     const stop = new AbortController();
     if (disposed) stop.abort();
-    const { jump } = host.ssh;
-    const through = jump && (() => way(host, throughJump(host.ssh, jump), within));
-    const line = {
-      stop,
-      connected: connect(host, { within, signal: stop.signal, agent, keepalive, through }),
+    const connecting = async (): Promise<Connection> => {
+      const to = await reached();
+      const { via } = to;
+      const through = via && (() => way(to, via, within));
+      return connect(to, { within, signal: stop.signal, agent, keepalive, through });
     };
+    const line = { stop, connected: connecting() };
     const forget = (): void => {
       if (lines.get(key) === line) lines.delete(key);
     };
@@ -51,14 +58,15 @@ export function sshConnections<Host extends SshHost>(options: SshOptions<Host>):
     return line;
   }
 
-  const way = (host: SshHost, jump: SshHost, within: number) => {
-    // Who shares a jump host must also agree on the key to show it, and on the one that it must show.
-    const key = `${keyOf(jump)} ${JSON.stringify([jump.ssh.identity, jump.ssh.knownHosts])}`;
-    return streamThrough(() => lineTo(key, jump, within).connected, { jump, host, within });
+  const way = (host: Reach, jump: Reach, within: number) => {
+    // Who shares a jump host must also agree on the key to show it, on the one that it must show, and on the way to it.
+    const key = `${keyOf(jump)} ${JSON.stringify(jump)}`;
+    return streamThrough(() => lineTo(key, within, async () => jump).connected, { jump, host, within });
   };
 
   return {
-    to: (host) => lineTo(keyOf(host), host, connectWithin(host)).connected,
+    to: (host) => lineTo(keyOf(host), connectWithin(host), () => reach(host)).connected,
+    reach,
     close(host) {
       lines.get(keyOf(host))?.stop.abort();
       lines.delete(keyOf(host));

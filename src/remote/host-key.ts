@@ -3,9 +3,9 @@ import { readFile } from "node:fs/promises";
 import type { ServerHostKeyAlgorithm } from "ssh2";
 import { messageOf, RotaError } from "../base/errors.ts";
 import { shellQuote } from "../base/quote.ts";
-import type { SshHost } from "../inventory/fleet.ts";
 import { fromHome } from "./home.ts";
-import { keysOfHost, parseKnownHosts, type Judgement } from "./known-hosts.ts";
+import { type Judgement, type KnownHost, keysOfHost, parseKnownHosts } from "./known-hosts.ts";
+import type { Reach } from "./reach.ts";
 import { codeOf, sshCommand } from "./unreachable.ts";
 
 /** In our order of preference. SHA-1 signatures (`ssh-rsa`) are not among them, as in ssh(1). */
@@ -27,30 +27,62 @@ export interface HostKeyCheck {
 }
 
 /**
- * Reads the node's known_hosts file; a missing one is an empty one.
+ * Reads the node's known_hosts files; a missing one is an empty one.
  *
- * @throws RotaError HOST_KEY when the file is there and can't be read.
+ * @throws RotaError HOST_KEY when one is there and can't be read.
  */
-export async function hostKeyCheck(node: SshHost): Promise<HostKeyCheck> {
-  const text = await knownHostsOf(node);
-  const keys = keysOfHost(parseKnownHosts(text ?? ""), node.host, node.ssh.port);
+export async function hostKeyCheck(node: Reach): Promise<HostKeyCheck> {
+  const files = await knownHostsOf(node);
+  const { hostKeyAlias } = node.configured ?? {};
+  // An alias stands for the host and its port.
+  const keys = keysOfHost(entriesOf(files), hostKeyAlias ?? node.host, hostKeyAlias ? 22 : node.ssh.port);
   return {
     algorithms: knownFirst(keys.types),
-    refusal: (presented) => refusal(node, keys.judge(presented), fingerprint(presented), text === undefined),
+    refusal: (presented) => refusal(node, keys.judge(presented), fingerprint(presented), files),
   };
 }
 
-async function knownHostsOf({ ssh }: SshHost): Promise<string | undefined> {
+interface KnownHostsFile {
+  path: string;
+  /** Undefined where there is none. */
+  text: string | undefined;
+}
+
+async function knownHostsOf({ ssh, configured }: Reach): Promise<[KnownHostsFile, ...KnownHostsFile[]]> {
+  const [first = ssh.knownHosts, ...others] = configured?.knownHosts ?? [];
+  return [await knownHostsIn(first), ...(await Promise.all(others.map(knownHostsIn)))];
+}
+
+async function knownHostsIn(path: string): Promise<KnownHostsFile> {
   try {
-    return await readFile(fromHome(ssh.knownHosts), "utf8");
+    return { path, text: await readFile(fromHome(path), "utf8") };
   } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return undefined;
+    if (codeOf(cause) === "ENOENT") return { path, text: undefined };
     throw new RotaError("HOST_KEY", {
-      problem: `the known hosts file ${ssh.knownHosts} can't be read: ${messageOf(cause)}`,
-      next: `make ${ssh.knownHosts} readable, or name another with ssh.known_hosts`,
+      problem: `the known hosts file ${path} can't be read: ${messageOf(cause)}`,
+      next: `make ${path} readable, or name another with ssh.known_hosts`,
       cause,
     });
   }
+}
+
+/** Lines of one file are counted on from those of the one before; see {@link placeOf}. */
+const entriesOf = (files: KnownHostsFile[]): KnownHost[] =>
+  parseKnownHosts(files.map(({ text = "" }) => text).join("\n"));
+
+/** Of the first file in which some of these lines lie. */
+function placeOf(
+  all: number[],
+  [first, ...others]: [KnownHostsFile, ...KnownHostsFile[]],
+): { path: string; lines: string } {
+  const length = (first.text ?? "").split("\n").length;
+  const mine = all.filter((line) => line <= length);
+  const [next, ...rest] = others;
+  if (mine.length > 0 || !next) return { path: first.path, lines: sayLines(mine) };
+  return placeOf(
+    all.map((line) => line - length),
+    [next, ...rest],
+  );
 }
 
 /** One RSA key signs by several algorithms (RFC 8332). */
@@ -64,38 +96,44 @@ const fingerprint = (key: Buffer): string =>
   `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
 
 function refusal(
-  node: SshHost,
+  node: Reach,
   judgement: Judgement,
   shown: string,
-  missing: boolean,
+  files: [KnownHostsFile, ...KnownHostsFile[]],
 ): RotaError | undefined {
   if (judgement.kind === "known") return undefined;
-  const { knownHosts, port } = node.ssh;
-  const address = `${node.host}:${port}`;
+  const alias = node.configured?.hostKeyAlias;
+  const address = alias ?? `${node.host}:${node.ssh.port}`;
   const record = `${sshCommand(node)}, compare ${shown} with the host's own (ssh-keygen -l) before you say yes, then the same command again`;
   if (judgement.kind === "revoked") {
+    const { path, lines } = placeOf(judgement.lines, files);
     return new RotaError("HOST_KEY", {
-      problem: `${node.name} (${address}) showed a REVOKED host key, ${shown} (${knownHosts}, ${lines(judgement.lines)})`,
+      problem: `${node.name} (${address}) showed a REVOKED host key, ${shown} (${path}, ${lines})`,
       next: "don't talk to this host before you know why: somebody may hold its key. It needs a new one",
     });
   }
   if (judgement.kind === "changed") {
+    const { path, lines } = placeOf(judgement.lines, files);
     return new RotaError("HOST_KEY", {
-      problem: `THE HOST KEY OF ${node.name} (${address}) HAS CHANGED: it showed ${shown}, not what ${knownHosts} holds in ${lines(judgement.lines)}. Either the host was set up anew, or another machine answers in its place`,
-      next: `only if you know that it was set up anew: ${forget(node)}; then ${record}`,
+      problem: `THE HOST KEY OF ${node.name} (${address}) HAS CHANGED: it showed ${shown}, not what ${path} holds in ${lines}. Either the host was set up anew, or another machine answers in its place`,
+      next: `only if you know that it was set up anew: ${forget(node, path)}; then ${record}`,
     });
   }
+  const [{ path, text }] = files;
+  const missing = text === undefined ? ", a file that does not exist" : "";
   const { authorities } = judgement;
-  const unused = authorities.length > 0 ? ` (${lines(authorities)}: @cert-authority is not supported)` : "";
+  const unused =
+    authorities.length > 0 ? ` (${placeOf(authorities, files).lines}: @cert-authority is not supported)` : "";
   return new RotaError("HOST_KEY", {
-    problem: `${node.name} (${address}) showed the host key ${shown}, which is not in ${knownHosts}${missing ? ", a file that does not exist" : unused}`,
+    problem: `${node.name} (${address}) showed the host key ${shown}, which is not in ${path}${unused || missing}`,
     next: record,
   });
 }
 
-const lines = (numbers: number[]): string => `${numbers.length > 1 ? "lines" : "line"} ${numbers.join(", ")}`;
+const sayLines = (numbers: number[]): string =>
+  `${numbers.length > 1 ? "lines" : "line"} ${numbers.join(", ")}`;
 
-function forget({ host, ssh }: SshHost): string {
-  const name = ssh.port === 22 ? host : `[${host}]:${ssh.port}`;
-  return `ssh-keygen -f ${shellQuote(fromHome(ssh.knownHosts))} -R ${shellQuote(name)}`;
+function forget({ host, ssh, configured }: Reach, path: string): string {
+  const name = configured?.hostKeyAlias ?? (ssh.port === 22 ? host : `[${host}]:${ssh.port}`);
+  return `ssh-keygen -f ${shellQuote(fromHome(path))} -R ${shellQuote(name)}`;
 }

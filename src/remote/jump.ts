@@ -9,10 +9,10 @@ import { isForbidden } from "./stream.ts";
 import { sshCommand } from "./unreachable.ts";
 
 /** A jump host as a host of its own: the key and the known hosts are those of whoever is reached through it. */
-export const throughJump = (ssh: Ssh, { user, host, port }: Jump): SshHost => ({
+export const throughJump = (ssh: Ssh, { user, host, port, unsaid }: Jump): SshHost => ({
   name: `the jump host ${host}`,
   host,
-  ssh: { ...ssh, user, port, jump: undefined },
+  ssh: { ...ssh, user, port, jump: undefined, unsaid },
 });
 
 interface Hop {

@@ -2,6 +2,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { SFTPWrapper } from "ssh2";
+import { systemClock } from "../base/clock.ts";
 import { sayDuration } from "../base/duration.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Outcome, UploadOptions } from "../rotation/ports.ts";
@@ -62,6 +63,22 @@ function sftpOf({ client }: Connection): Promise<SFTPWrapper> {
       resolve(sftp);
     });
   });
+}
+
+/** Milliseconds. */
+const openWithin = 10_000;
+
+/** Opens it, and closes it again. @throws Ended */
+export async function seeThatSftpOpens(connection: Connection): Promise<void> {
+  const over = new AbortController();
+  const late = systemClock.sleep(openWithin, over.signal).then(() => undefined);
+  const opening = sftpOf(connection);
+  const sftp = await Promise.race([opening, late]).finally(() => over.abort());
+  if (!sftp) {
+    opening.then((one) => one.end()).catch(() => {}); // told already
+    throw new Ended("unknown", `no SFTP within ${sayDuration(openWithin)}`);
+  }
+  sftp.end();
 }
 
 function noSftp(error: Error): Ended {

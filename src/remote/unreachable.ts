@@ -1,22 +1,31 @@
 import { sayDuration } from "../base/duration.ts";
 import { type ErrorCode, messageOf, RotaError } from "../base/errors.ts";
-import { printable, shellQuote } from "../base/quote.ts";
-import type { SshHost } from "../inventory/fleet.ts";
+import { printable, typedWord } from "../base/quote.ts";
 import { fromHome } from "./home.ts";
+import type { Reach } from "./reach.ts";
 
-/** What a person types to go to the node without rota, with the same key and the same known hosts. */
-export function sshCommand({ host, ssh }: SshHost): string {
+/**
+ * What a person types to go to the node without rota, with the same key and the same known hosts. What ssh's own
+ * configuration says it knows by itself.
+ */
+export function sshCommand({ configured, ...reached }: Reach): string {
+  const { host, ssh } = configured?.written ?? reached;
   const { jump } = ssh;
+  const isOpen = (what: NonNullable<typeof ssh.unsaid>[number]): boolean =>
+    (configured && ssh.unsaid?.includes(what)) ?? false;
+  const user = isOpen("user") ? "" : `${ssh.user}@`;
   // Its options are for the last hop only: ssh(1) asks its own configuration about a jump host.
   const words = [
+    ...(configured?.file === undefined ? [] : ["-F", configured.file]),
     ...(jump ? ["-J", `${jump.user}@${inBrackets(jump.host)}:${jump.port}`] : []),
     ...(ssh.identity === undefined ? [] : ["-i", ssh.identity]),
-    ...(isUsual(ssh.knownHosts) ? [] : ["-o", `UserKnownHostsFile=${ssh.knownHosts}`]),
-    "-p",
-    `${ssh.port}`,
-    `${ssh.user}@${host}`,
+    ...(isOpen("knownHosts") || isUsual(ssh.knownHosts)
+      ? []
+      : ["-o", `UserKnownHostsFile=${ssh.knownHosts}`]),
+    ...(isOpen("port") ? [] : ["-p", `${ssh.port}`]),
+    `${user}${host}`,
   ];
-  return ["ssh", ...words.map((word) => (/^[\w./@:=+-]+$/.test(word) ? word : shellQuote(word)))].join(" ");
+  return ["ssh", ...words.map(typedWord)].join(" ");
 }
 
 const inBrackets = (host: string): string => (host.includes(":") ? `[${host}]` : host);
@@ -39,7 +48,7 @@ const said: Record<string, string> = {
 };
 
 /** @param within Milliseconds that the connection was given. */
-export function unreachable(node: SshHost, thrown: unknown, within: number): RotaError {
+export function unreachable(node: Reach, thrown: unknown, within: number): RotaError {
   const { host, ssh } = node;
   const { problem, next, code = "HOST_UNREACHABLE" } = explain(node, thrown, within);
   const through = ssh.jump ? ` through the jump host ${ssh.jump.host}, which answers` : "";
@@ -56,7 +65,7 @@ interface Explained {
   code?: ErrorCode;
 }
 
-function explain(node: SshHost, thrown: unknown, within: number): Explained {
+function explain(node: Reach, thrown: unknown, within: number): Explained {
   const message = printable(messageOf(thrown));
   const phase = thrown instanceof Error && "level" in thrown ? thrown.level : undefined; // set by ssh2
   if (phase === "client-timeout") return { problem: `no answer within ${sayDuration(within)}` };
@@ -77,8 +86,10 @@ function explain(node: SshHost, thrown: unknown, within: number): Explained {
   return { problem: said[codeOf(thrown)] ?? message };
 }
 
-function refused({ ssh }: SshHost, thrown: unknown): string {
+function refused({ ssh, configured }: Reach, thrown: unknown): string {
   const agentSaid = thrown instanceof Error && thrown.cause;
   if (agentSaid) return `no key of the agent would do (${printable(messageOf(agentSaid))})`;
+  if (configured?.identities)
+    return `${ssh.user} was refused with every key that ssh's configuration names, and the agent's`;
   return `${ssh.user} with ${ssh.identity ? `the key ${ssh.identity}` : "the agent's keys"} was refused`;
 }

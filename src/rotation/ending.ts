@@ -80,7 +80,7 @@ function nextAfter(failed: TripEnd[], goOn: GoOn): string {
   const soaked = failed.filter(({ failure }) => isOfSoak(failure));
   if (soaked.length > 0) return nextAfterSoak(failed, soaked, goOn);
   const out = failed
-    .filter(({ end, failure }) => end === "out" && !isInterruption(failure))
+    .filter(({ trip, end, failure }) => (end === "out" || trip.wentBack) && !isInterruption(failure))
     .map(({ trip }) => nameOf(trip));
   if (out.length === 0) return resume;
   const skip = out.map((name) => `--skip ${name}`).join(" ");
@@ -114,12 +114,20 @@ function sayFailure({ trip, failure }: TripEnd): string {
 /** "web3 is out of rotation; web1, web2 are back in rotation; web4 was not touched" */
 export function sayLeft(ended: TripEnd[], notStarted: Trip[]): string {
   const names = (end: NodeEnd): string[] =>
-    ended.filter((one) => one.end === end && !isInPart(one)).map(({ trip }) => nameOf(trip));
+    ended
+      .filter((one) => one.end === end && !isInPart(one) && !inOnOld.includes(one))
+      .map(({ trip }) => nameOf(trip));
+  const inOnOld = ended.filter(({ trip, end }) => trip.wentBack && end === "as found");
   const inPart = ended.filter(isInPart).map(({ trip }) => nameOf(trip));
   const parts: [string[], string, string][] = [
     [names("out"), "is out of rotation", "are out of rotation"],
     [inPart, "is back in part at most (see rota status)", "are back in part at most (see rota status)"],
     [names("back"), "is back in rotation", "are back in rotation"],
+    [
+      inOnOld.map(({ trip }) => nameOf(trip)),
+      "serves with its old release, alone",
+      "serve with their old release, alone",
+    ],
     [names("kept out"), "is kept out, as wanted", "are kept out, as wanted"],
     [names("as found"), "is as it was found", "are as they were found"],
     [notStarted.map(nameOf), "was not touched", "were not touched"],

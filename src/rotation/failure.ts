@@ -28,6 +28,7 @@ export async function afterFailure(trip: Trip, thrown: unknown, world: World): P
     case "drained":
       return { end: await undoDrain(trip, world), failure: thrown };
     case "changed":
+      if (trip.wentBack && trip.stays) return { end: "as found", failure: thrown };
       await keepOut(trip, world);
       return { end: stillServes(trip) ? "back" : "out", failure: thrown };
     case "proven":

@@ -1,10 +1,10 @@
 /** What is done on the node itself: commands, and its own check. */
 import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
-import type { StepName } from "../events/events.ts";
+import type { OutputLine, StepName, WorkerNews } from "../events/events.ts";
 import { fill } from "../inventory/placeholders.ts";
 import { atLimit } from "./at-limit.ts";
-import type { Script } from "./restart-way.ts";
+import type { RollReader, Script } from "./restart-way.ts";
 import { sayPlace } from "./place.ts";
 import { type Look, countOf, isBusy, sayOld } from "./quiet.ts";
 import { untilAnswered, whileUnanswered } from "./unanswered.ts";
@@ -67,28 +67,48 @@ export const linesShown = 20;
 export const linesKept = 5_000;
 
 /** Runs a command on the node; what it prints is shown and kept. @throws RotaError for what is not done */
-export async function runOnNode(trip: Trip, name: StepName, script: Script, world: World): Promise<void> {
+export async function runOnNode(
+  trip: Trip,
+  name: StepName,
+  script: Script,
+  world: World,
+  reader?: RollReader,
+): Promise<void> {
   const { run, hosts, emit, now } = world;
   const node = trip.node.name;
   trip.lastLines = [];
   const printed: string[] = [];
+  const say = (line: OutputLine): void => {
+    const text = trip.redact(line.text);
+    trip.lastLines = [...trip.lastLines, text].slice(-linesShown);
+    printed.push(text);
+    if (printed.length > linesKept) printed.shift();
+    emit({ type: "output", node, step: name, stream: line.stream, text });
+  };
+  const tell = (line: OutputLine): void => {
+    if (!reader || line.stream === "stderr") return say(line);
+    for (const told of reader.tell(line.text)) {
+      if ("text" in told) say({ ...line, text: told.text });
+      else emit({ type: "worker", node, step: name, ...redacted(told.worker, trip) });
+    }
+  };
   const outcome = await hosts.run(trip.node, script.run, {
     variables: { ...trip.variables, ...script.variables, ROTA_RUN: run },
     within: trip.pool.limits.command,
     signal: now,
-    onOutput: (line) => {
-      const text = trip.redact(line.text);
-      trip.lastLines = [...trip.lastLines, text].slice(-linesShown);
-      printed.push(text);
-      if (printed.length > linesKept) printed.shift();
-      emit({ type: "output", node, step: name, stream: line.stream, text });
-    },
+    onOutput: tell,
   });
+  printed.push(...(reader?.times() ?? []));
   if (printed.length > 0) await keepPrinted(trip, name, printed.join("\n"), world);
   if (outcome.kind === "done") return;
   const code = now.aborted ? "INTERRUPTED" : outcome.kind === "failed" ? "COMMAND_FAILED" : "COMMAND_UNKNOWN";
-  throw new RotaError(code, { problem: `${name} on ${node}: ${outcome.why}` });
+  const said = outcome.kind === "failed" ? reader?.why() : undefined;
+  const why = said === undefined ? outcome.why : `${trip.redact(said)} (${outcome.why})`;
+  throw new RotaError(code, { problem: `${name} on ${node}: ${why}` });
 }
+
+const redacted = (worker: WorkerNews, { redact }: Trip): WorkerNews =>
+  worker.release === undefined ? worker : { ...worker, release: redact(worker.release) };
 
 /**
  * The node's own word that it is well, so many times in a row.

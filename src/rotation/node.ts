@@ -1,3 +1,4 @@
+import { orGoBack } from "./go-back.ts";
 import { leave, survey } from "./leave.ts";
 import { mustRunRelease, pruneReleases } from "./release/switch.ts";
 import { restart, withEvidence } from "./restart.ts";
@@ -20,7 +21,7 @@ export async function rotateNode(trip: Trip, world: World): Promise<void> {
   }
   if (trip.upgrade !== undefined || trip.release)
     await step(trip, "upgrade", world, () => upgrade(trip, world, way));
-  await step(trip, "restart", world, () => restart(trip, world, way));
+  await orGoBack(trip, world, way, () => step(trip, "restart", world, () => restart(trip, world, way)));
   await step(trip, "check", world, () =>
     withEvidence(trip, world, "check", async () => {
       await way.untilHealthy(trip, world);

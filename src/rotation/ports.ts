@@ -31,6 +31,7 @@ export interface Entry extends Place {
   status: string;
   lastCheck: string;
   sessions: number;
+  traffic: Traffic;
   backup: boolean;
   /** HAProxy checks it itself (not through another server that it tracks). */
   checked: boolean;
@@ -40,6 +41,14 @@ export interface Entry extends Place {
   address: string | undefined;
   /** An agent is asked, whose answers may undo what the balancer was told; `down`: by its word the server is out. */
   agent: Agent | undefined;
+}
+
+/** What goes through one server line; in TCP mode connections are counted, and answers are not. */
+export interface Traffic {
+  /** Requests in the last second. */
+  perSecond: number;
+  /** Since HAProxy's worker began: answers of 500 or more, answers that were none, and connections refused. */
+  errors: number;
 }
 
 /** One backend of one balancer, as a whole. */

@@ -111,8 +111,14 @@ export interface Known {
   pausedBy(run: string): Promise<string | undefined>;
   /** Deeds, the newest first; of one fleet and of the journal itself, or all. */
   deeds(fleet: string | undefined, most: number): Promise<DeedRecord[]>;
-  /** One run by its id, or by the beginning of it; undefined unless exactly one begins so. */
-  run(id: string): Promise<WholeRun | undefined>;
+  /** What each node was given with --set by the last deploy or rollback that put it back, by name: `lastSet` of all. */
+  lastSets(fleet: string): Promise<Map<string, Record<string, string>>>;
+  /**
+   * One run by its id, or by the beginning of it; undefined unless exactly one begins so.
+   *
+   * @param printed false: without `outputs`, which may be megabytes
+   */
+  run(id: string, printed?: boolean): Promise<WholeRun | undefined>;
 }
 
 /** What one run did on one node: its upgrade or its restart was begun. */
@@ -127,6 +133,8 @@ export interface Change {
   ended: Date | undefined;
   /** It came back, or stayed out as it was to, and nothing was wrong with it. */
   good: boolean;
+  /** The node went back by itself to what it ran before. */
+  wentBack: boolean;
   /** What the node was given with --set. */
   set: Record<string, string>;
 }

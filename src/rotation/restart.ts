@@ -27,10 +27,30 @@ export async function restart(trip: Trip, world: World, way: Way): Promise<void>
   if (act === undefined) return;
   await way.whileOutOfReach(trip, world, () =>
     withEvidence(trip, world, "restart", async () => {
-      await runOnNode(trip, "restart", act, world);
+      await runAct(trip, "restart", world, oldRelease(trip));
       if (proof) await untilProven(proof, trip, world);
     }),
   );
+}
+
+/** @param variables besides the act's own */
+export async function runAct(
+  trip: Trip,
+  name: StepName,
+  world: World,
+  variables: Record<string, string> = {},
+): Promise<void> {
+  const { act, reader } = restartOf(trip, world);
+  if (act === undefined) return;
+  const reading = reader?.();
+  const script = { ...act, variables: { ...act.variables, ...variables } };
+  await runOnNode(trip, name, script, world, reading).finally(() => (trip.left = reading?.left()));
+}
+
+/** What puts workers back by itself where they can't run the new release; with `rollback` there is more to do. */
+function oldRelease({ pool, release, cameFrom }: Trip): Record<string, string> {
+  if (pool.rollback || !release || cameFrom === undefined) return {};
+  return { ROTA_LINK: `${release.to}/current`, ROTA_OLD: cameFrom };
 }
 
 async function untilProven(proof: RestartProof, trip: Trip, world: World): Promise<void> {

@@ -8,10 +8,12 @@ export type Undo =
   | { kind: "back to"; before: Change }
   /** It ran something else before that, and the journal does not know what. */
   | { kind: "unknown" }
-  /** Nothing was done on it but taking it out: it is put back. */
-  | { kind: "put back" }
+  /** It runs what it ran, for nothing was done on it, or it went back by itself; but it is out. */
+  | { kind: "put back"; wentBack?: true }
   /** It is as it was. */
   | { kind: "untouched" }
+  /** It went back by itself, and serves. */
+  | { kind: "went back" }
   /** Another run has undone it already. */
   | { kind: "undone"; by: string }
   /** Another run worked on it since. */
@@ -23,12 +25,14 @@ export type Undo =
  * @param isOut the run took the node out, and has not put it back
  */
 export function undoOf(run: WholeRun, node: string, changes: Change[], isOut: boolean): Undo {
-  const own = changes.filter((change) => change.node === node);
+  // What a later run did and took back changed nothing.
+  const own = changes.filter((one) => one.node === node && (one.run === run.run || !one.wentBack));
   const change = own.find((one) => one.run === run.run);
   if (!change) return { kind: isOut ? "put back" : "untouched" };
   const last = lastStanding(run, own);
   if (last && last.run !== run.run)
     return last.undoes === run.run ? { kind: "undone", by: last.run } : { kind: "changed since", by: last };
+  if (change.wentBack) return isOut ? { kind: "put back", wentBack: true } : { kind: "went back" };
   const before = lastGoodBefore(change, own);
   return before ? { kind: "back to", before } : { kind: "unknown" };
 }

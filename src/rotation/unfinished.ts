@@ -31,7 +31,8 @@ export function standingsOf(run: WholeRun): Standings {
 function failedInRotation(run: WholeRun, { node, outcome, why }: WholeRun["trips"][number]): boolean {
   const step = lastStep(run, node)?.step;
   if (why === undefined || step === undefined) return false;
-  return step === "soak" || (outcome === "back" && ["upgrade", "restart", "check"].includes(step));
+  if (step === "soak" || step === "undo") return true;
+  return outcome === "back" && ["upgrade", "restart", "check"].includes(step);
 }
 
 /** Run while all serve: the node's trip has not begun. */
@@ -53,7 +54,15 @@ export function doneSteps(run: WholeRun, node: string, failed: boolean): Set<Ste
   if (!failed) lasting.push("restart");
   if (isBack(run, node)) lasting.push("ready");
   const done = run.steps.filter((step) => step.node === node && step.ok === true).map(({ step }) => step);
-  return new Set(lasting.filter((step) => done.includes(step)));
+  const gone = undoOfStep(run, node) ? ["upgrade", "restart"] : [];
+  return new Set(lasting.filter((step) => done.includes(step) && !gone.includes(step)));
+}
+
+/** The node went back to its old release, in whole or in part, after its last upgrade. */
+function undoOfStep({ steps }: WholeRun, node: string): StepRecord | undefined {
+  const own = steps.filter((step) => step.node === node);
+  const upgrade = own.find(({ step }) => step === "upgrade");
+  return own.find(({ step, started }) => step === "undo" && !(upgrade && upgrade.started > started));
 }
 
 /** It was not watched for long enough, or is to be watched again: all else is done. */
@@ -62,9 +71,16 @@ function isBack(run: WholeRun, node: string): boolean {
   return last?.step === "soak" || (last?.step === "ready" && last.ok === true);
 }
 
-/** An upgrade was begun, and nobody knows how it ended. */
-export const isUpgradeUnknown = ({ steps }: WholeRun, node: string): boolean =>
-  steps.some((step) => step.node === node && step.step === "upgrade" && step.ok === undefined);
+/** An upgrade was begun, or undone, and nobody knows how that ended. */
+export const isUpgradeUnknown = (run: WholeRun, node: string): boolean =>
+  isUndoUnknown(run, node) ||
+  run.steps.some((step) => step.node === node && step.step === "upgrade" && step.ok === undefined);
+
+/** The way back was begun, and may still be under way. */
+export function isUndoUnknown(run: WholeRun, node: string): boolean {
+  const undo = undoOfStep(run, node);
+  return undo !== undefined && undo.ok === undefined;
+}
 
 /**
  * Whether what is done once for these nodes is done, or nobody knows.

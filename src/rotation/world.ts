@@ -5,7 +5,7 @@ import type { Redact } from "../base/redact.ts";
 import type { CommandName, Emit, StepName } from "../events/events.ts";
 import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
 import type { Balancers, Entry, Health, Here, Hosts, Place, Tally } from "./ports.ts";
-import type { Restarts } from "./restart-way.ts";
+import type { Left, Restarts } from "./restart-way.ts";
 import type { Absence, Found, Journal } from "./records.ts";
 import type { NodeRelease } from "./release/release.ts";
 import type { Company } from "./soak/soak.ts";
@@ -64,6 +64,13 @@ export const isHeld = ({ standing, absence }: Trip): boolean =>
 export const isToPrepare = ({ prepare, release, done }: Trip): boolean =>
   (prepare !== undefined || release !== undefined) && !done.has("prepare");
 
+/** How a node goes back by itself to what it ran before. */
+export interface WayBack {
+  run: string;
+  /** Of the node's last good run, and PREVIOUS. */
+  variables: Record<string, string>;
+}
+
 /** One node on its way through a rotation. */
 export interface Trip {
   node: Node;
@@ -93,6 +100,14 @@ export interface Trip {
   prepare: string | undefined;
   /** What is uploaded and unpacked before any node leaves, and switched to with the upgrade. */
   release?: NodeRelease | undefined;
+  /** What `current` said when the node was last well: to it the node goes back where the release can't serve. */
+  cameFrom?: string | undefined;
+  /** The pool's own `rollback`, where the node may need it during its trip, and what it ran before is known. */
+  wayBack?: WayBack | undefined;
+  /** Which release its workers run after they were to be replaced. */
+  left?: Left | undefined;
+  /** It runs its old release alone again. */
+  wentBack?: true;
   /** The upgrade's commands; absent for a rotation without one. */
   upgrade: string | undefined;
   /** How far it came: this decides how it may be left when something fails. `tried`: a return by hand, unproven. */

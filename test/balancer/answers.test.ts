@@ -118,10 +118,10 @@ test.each([
 });
 
 const statHeader =
-  "# pxname,svname,qcur,scur,stot,econ,wretr,wredis,status,act,bck,tracked,check_status,last_chk,check_rise,check_fall,check_health,";
+  "# pxname,svname,qcur,scur,stot,econ,eresp,wretr,wredis,status,act,bck,tracked,rate,check_status,hrsp_5xx,last_chk,check_rise,check_fall,check_health,";
 
 test("a server's row of show stat is read by the names in the header", () => {
-  const row = 'app,web1,1,2,30,4,5,1,UP 1/2,1,0,,* L7STS,"Bad, ""stuff""; x",2,3,4,';
+  const row = 'app,web1,1,2,30,4,1,5,1,UP 1/2,1,0,,7,* L7STS,8,"Bad, ""stuff""; x",2,3,4,';
   expect(readActivity(`${statHeader}\n${row}`)).toEqual([
     {
       backend: "app",
@@ -141,6 +141,7 @@ test("a server's row of show stat is read by the names in the header", () => {
       status: "UP 1/2",
       backup: false,
       sessions: 2,
+      traffic: { perSecond: 7, errors: 13 },
       tracks: "",
       lastCheck: 'L7STS Bad, "stuff"; x',
     },
@@ -148,7 +149,7 @@ test("a server's row of show stat is read by the names in the header", () => {
 });
 
 test("a server without checks, or in maint, has no health", () => {
-  const [seen] = readActivity(`${statHeader}\napp,web1,0,0,0,0,0,0,MAINT,1,0,,,,,,,`);
+  const [seen] = readActivity(`${statHeader}\napp,web1,0,0,0,0,0,0,0,MAINT,1,0,,,,,,,,,`);
   expect(seen).toMatchObject({ status: "MAINT", health: undefined });
 });
 
@@ -158,9 +159,9 @@ test("a header alone means that there is no such row", () => {
 
 test.each([
   ["a row that ends early", `${statHeader}\napp,web1,1,2,30`],
-  ["a row that lacks its last field", `${statHeader}\napp,web1,1,2,30,4,5,UP,1,0,,L7OK,x,2,3,4`],
-  ["a row that ends in quotes", `${statHeader}\napp,web1,1,2,30,4,5,UP,1,0,,L7STS,"Bad`],
-  ["a count that is none", `${statHeader}\napp,web1,1,,30,4,5,UP,1,0,,L7OK,x,2,3,4,`],
+  ["a row that lacks its last field", `${statHeader}\napp,web1,1,2,30,4,1,5,1,UP,1,0,,7,L7OK,8,x,2,3,4`],
+  ["a row that ends in quotes", `${statHeader}\napp,web1,1,2,30,4,1,5,1,UP,1,0,,7,L7STS,8,"Bad`],
+  ["a count that is none", `${statHeader}\napp,web1,1,,30,4,1,5,1,UP,1,0,,7,L7OK,8,x,2,3,4,`],
   ["a header without what is needed", "# pxname,svname,\napp,web1,"],
   ["no header", "app,web1,1"],
 ])("%s is not guessed at", (_, answer) => {

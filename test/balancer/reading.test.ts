@@ -25,6 +25,7 @@ const row = (more: Partial<ServerRow> = {}): ServerRow => ({
   status: "UP",
   backup: false,
   sessions: 3,
+  traffic: { perSecond: 2, errors: 1 },
   tracks: "",
   lastCheck: "L7OK",
   ...more,

@@ -2,11 +2,8 @@ import { expect, test } from "vitest";
 import { board } from "../../src/board/board.ts";
 import { plainLine } from "../../src/board/plain.ts";
 import { reportLines } from "../../src/board/report.ts";
-import { type FleetStatus, statusLines } from "../../src/board/status.ts";
-import type { Event, EventBody } from "../../src/events/events.ts";
+import type { Event, EventBody, WorkerNews } from "../../src/events/events.ts";
 import { nothingYet, reduce, type RunState } from "../../src/events/state.ts";
-import type { Entry } from "../../src/rotation/ports.ts";
-import type { Absence } from "../../src/rotation/records.ts";
 
 const began = Date.parse("2026-01-02T03:04:05.000Z");
 const event = (seconds: number, body: EventBody): Event => ({
@@ -94,72 +91,53 @@ test("a pipe gets one line an event, with its time", () => {
   ]);
 });
 
-const entry = (over: Partial<Entry>): Entry => ({
-  balancer: "lb1",
-  backend: "app",
-  server: "web1",
-  admin: "ready",
-  weight: 1,
-  initialWeight: 1,
-  outBecause: undefined,
-  status: "UP",
-  lastCheck: "L7OK",
-  sessions: 0,
-  backup: false,
-  checked: true,
-  tracks: undefined,
-  address: "10.0.0.1:8000",
-  agent: undefined,
-  ...over,
+const worker = (
+  seconds: number,
+  pid: number,
+  state: WorkerNews["state"],
+  more: Partial<WorkerNews> = {},
+): Event => event(seconds, { type: "worker", node: "web1", step: "restart", pid, state, of: 4, ...more });
+
+const rolling: Event[] = [
+  event(0, started),
+  event(0, { type: "step started", node: "web1", step: "restart" }),
+  worker(0, 11, "booting", { isNew: true, sinceMs: 10 }),
+  worker(1, 11, "ready", { isNew: true, sinceMs: 1_000, release: "/srv/app/releases/42" }),
+  worker(1, 1, "leaving"),
+  worker(2, 1, "gone"),
+  worker(2, 12, "booting", { isNew: true, sinceMs: 20 }),
+];
+
+test("below the node in hand stand its workers: which are new, which boots, for how long", () => {
+  const lines = board(stateOf(rolling), began + 3_200, size);
+  expect(lines[3]).toBe("    workers ●◐○○○ 1 of 4 new · 12 booting 1.2s");
+  const after = stateOf([
+    ...rolling,
+    event(4, { type: "step ended", node: "web1", step: "restart", ok: true, ms: 4 }),
+  ]);
+  expect(board(after, began + 5_000, size).join("\n")).not.toContain("workers");
 });
 
-test("status is a table of nodes and balancers, and says first which node should be out and is served", () => {
-  const hold = {
-    node: "web2",
-    kind: "hold",
-    run: "7f3a1c",
-    by: "bob@there",
-    reason: "disk",
-    since: new Date(began - 3_600_000),
-    until: new Date(began - 60_000),
-    found: [{ balancer: "lb1", backend: "app", server: "web2", admin: "ready", weight: 1 }],
-  } satisfies Absence;
-  const status: FleetStatus = {
-    fleet: "shop",
-    nodes: [
-      {
-        pool: "web",
-        name: "web1",
-        entries: [entry({ sessions: 2 })],
-        absence: undefined,
-        failure: undefined,
-      },
-      { pool: "web", name: "web2", entries: [entry({ server: "web2" })], absence: hold, failure: undefined },
-      {
-        pool: "web",
-        name: "web3",
-        entries: [entry({ server: "web3", status: "DOWN", outBecause: "health", lastCheck: "L7STS 500" })],
-        absence: undefined,
-        failure: undefined,
-      },
-    ],
-    backends: [
-      { balancer: "lb1", backend: "app", servers: 3, serving: 2, backups: 0, weight: undefined, absent: [] },
-    ],
-    lease: "ann@here (pid 7 on laptop), rota deploy, for 3s",
-    unfinished: ["run 7f3a1c (deploy, by ann@here) is not finished: 1 done; web2 was at restart"],
-    problems: ["lb2: nothing listens at /run/lb2.sock; is HAProxy running?"],
-  };
-  expect(statusLines(status, new Date(began))).toEqual([
-    "! web2 should be out and is IN ROTATION: rota drain web2, or rota ready web2 if it is well",
-    "! lb2: nothing listens at /run/lb2.sock; is HAProxy running?",
-    "shop: lb1/app 2 of 3 serving",
-    "run 7f3a1c (deploy, by ann@here) is not finished: 1 done; web2 was at restart",
-    "being changed by ann@here (pid 7 on laptop), rota deploy, for 3s",
-    "",
-    "node  lb1/app",
-    "web1  UP 2 sess",
-    "web2  UP         held by bob@there for 1h, OVERDUE since 2026-01-02 03:03Z: disk",
-    "web3  DOWN       L7STS 500",
+test("a worker that failed, and the way back, can be told without colours; many workers on a narrow board are counted", () => {
+  const failed = [...rolling, worker(3, 12, "failed", { isNew: true, sinceMs: 900 })];
+  expect(board(stateOf(failed), began + 3_200, size)[3]).toBe("    workers ●✗○○○ 1 of 4 new · 12 FAILED");
+  const back = [...failed, worker(4, 13, "booting", { isNew: true, sinceMs: 10, goesBack: true })];
+  expect(board(stateOf(back), began + 5_000, size)[3]).toBe(
+    "    workers ◐ back to the old release · 13 booting 1s",
+  );
+  const many = stateOf(rolling.map((one) => (one.type === "worker" ? { ...one, of: 64 } : one)));
+  const narrow = board(many, began + 3_200, { width: 60, height: 24 });
+  expect(narrow[3]).toBe("    workers 1 of 64 new · 12 booting 1.2s");
+  for (const line of board(many, began + 3_200, { width: 20, height: 5 }))
+    expect(line.length).toBeLessThanOrEqual(20);
+});
+
+test("a log has a line for each thing that becomes of a worker", () => {
+  expect(rolling.slice(2).map((one) => plainLine(one)?.slice(10))).toEqual([
+    "web1 restart | worker 11 booting 10ms after its start",
+    "web1 restart | worker 11 ready 1s after its start, runs /srv/app/releases/42",
+    "web1 restart | worker 1 ending",
+    "web1 restart | worker 1 ended",
+    "web1 restart | worker 12 booting 20ms after its start",
   ]);
 });

@@ -16,12 +16,13 @@ async function rota(cwd: string, ...words: string[]): Promise<Said> {
   const code = await main(words, {
     out: (text) => void (said.out += `${text}\n`),
     err: (text) => void (said.err += `${text}\n`),
-    env: { ROTA_JOURNAL: `sqlite:${cwd}/journal.db` },
+    env: { ROTA_JOURNAL: `sqlite:${cwd}/journal.db`, ROTA_SSH_CONFIG: "none" },
     cwd,
     terminal: undefined,
     colourOut: false,
     width: 100,
     keyboard: undefined,
+    outGone: () => false,
     questions: process.stderr,
   });
   return { code, ...said };

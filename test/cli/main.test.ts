@@ -25,6 +25,7 @@ async function rota(
     colourOut: false,
     width: 100,
     keyboard: undefined,
+    outGone: () => false,
     questions: process.stderr,
   });
   return { code, ...said };
@@ -38,6 +39,7 @@ const commands = [
   "deploy",
   "plan",
   "status",
+  "doctor",
   "drain",
   "ready",
   "rotate",

@@ -143,7 +143,7 @@ test("a host is in one pool only, and it is said where else it was", () => {
   expect(balancers.map(({ name, socket }) => [name, socket.kind])).toEqual([["lb1", "ssh"]]);
   expect(text).toMatch(/# Of this group too, and in a pool above: b\./);
   expect(text).toMatch(/# - group west: its hosts are in web/);
-  expect(text).toMatch(/# jump: ada@bas # FILL IN/);
+  expect(text).toMatch(/# +jump: ada@bas # FILL IN/);
 });
 
 test("--group takes a group with all that is below it; one that is not there is named", () => {

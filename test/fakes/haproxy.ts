@@ -89,6 +89,8 @@ export interface FakeServer {
   failedConnections: number;
   /** Answers of 500 and more, and the others. */
   errors: number;
+  /** Requests in the last second. */
+  rate: number;
   answered: number;
   /** Times that it went down. */
   downs: number;
@@ -264,6 +266,7 @@ const freshServer = (
   retries: 0,
   failedConnections: 0,
   errors: 0,
+  rate: 0,
   answered: 0,
   downs: 0,
 });
@@ -282,6 +285,7 @@ const forgotten = ({ rise, initialWeight, agent, agentDisabled }: FakeServer): P
   retries: 0,
   failedConnections: 0,
   errors: 0,
+  rate: 0,
   answered: 0,
   downs: 0,
 });
@@ -445,6 +449,7 @@ function serverRow(backend: SeenBackend, { id, name, state, ...seen }: SeenServe
     wretr: state.retries,
     wredis: 0,
     eresp: 0,
+    rate: state.rate,
     cli_abrt: 0,
     srv_abrt: 0,
     chkfail: 0,

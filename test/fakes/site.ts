@@ -2,7 +2,9 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { stringify } from "yaml";
+import type { Io } from "../../src/cli/io.ts";
 import { main } from "../../src/cli/main.ts";
 import type { Event, StepName } from "../../src/events/events.ts";
 import type { OpenJournal } from "../../src/journal/journal.ts";
@@ -34,6 +36,8 @@ export interface Said {
   err: string;
   /** With --json. */
   events: Event[];
+  /** What a person at a terminal was asked. */
+  asked: string;
 }
 
 /** The whole program in this process, between balancers, hosts and apps that fail on demand. */
@@ -54,6 +58,10 @@ export interface FakeSite extends AsyncDisposable {
   journal(): Promise<OpenJournal & Journal>;
   /** Runs a command on the site's inventory and journal; never asks. */
   rota(...words: string[]): Promise<Said>;
+  /** Words as they stand, in a folder in which nothing is found by itself. */
+  typed(words: string[]): Promise<Said>;
+  /** `rota` at a terminal, where a person types these, one for each question, and Enter once they are used up. */
+  typing(answers: string[], ...words: string[]): Promise<Said>;
   /** Does something, once, when a command run with --json says that a node begins a step, before it does. */
   atStep(node: string, step: StepName, act: () => void): void;
   /** The same, when it says that it waits for something that matches. */
@@ -121,6 +129,9 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
     },
     rota: (command = "", ...words) =>
       run([command, "-i", inventory, ...words], { env, cwd: folder, hooks, listeners }),
+    typed: (words) => run(words, { env, cwd: tmpdir(), hooks, listeners }),
+    typing: (answers, command = "", ...words) =>
+      run([command, "-i", inventory, ...words], { env, cwd: folder, hooks, listeners, answers }),
     atStep: (node, step, act) =>
       void hooks.push({
         fits: (event) => event.type === "step started" && event.node === node && event.step === step,
@@ -164,6 +175,8 @@ interface Surroundings {
   cwd: string;
   hooks: Hook[];
   listeners: Listener[];
+  /** Typed by a person at a terminal, one for each question. */
+  answers?: string[];
 }
 
 function writesOn(open: OpenJournal): Journal {
@@ -193,7 +206,23 @@ function writesOn(open: OpenJournal): Journal {
   };
 }
 
-async function run(words: string[], { env, cwd, hooks, listeners }: Surroundings): Promise<Said> {
+/** A person who answers each question once, when it has been asked: each ends in a space. */
+function personWho(answers: string[]): Pick<Io, "keyboard" | "questions"> & { asked: () => string } {
+  const questions = new PassThrough();
+  const keyboard = new PassThrough();
+  const left = [...answers];
+  let asked = "";
+  questions.setEncoding("utf8").on("data", (text: string) => {
+    asked += text;
+    if (/[\]:] $/.test(text)) keyboard.write(`${left.shift() ?? ""}\n`);
+  });
+  // A terminal as far as asking needs one.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return { questions, keyboard: keyboard as unknown as NodeJS.ReadStream, asked: () => asked };
+}
+
+async function run(words: string[], { env, cwd, hooks, listeners, answers }: Surroundings): Promise<Said> {
+  const person = answers && personWho(answers);
   const json = words.includes("--json");
   const said: { out: string[]; err: string[] } = { out: [], err: [] };
   const heard = (event: Event): void => {
@@ -215,11 +244,12 @@ async function run(words: string[], { env, cwd, hooks, listeners }: Surroundings
     terminal: undefined,
     colourOut: false,
     width: Infinity,
-    keyboard: undefined,
-    questions: process.stderr,
+    keyboard: person?.keyboard,
+    outGone: () => false,
+    questions: person?.questions ?? process.stderr,
   });
   const events = json ? said.out.map((line): Event => JSON.parse(line)) : [];
-  return { code, out: said.out.join("\n"), err: said.err.join("\n"), events };
+  return { code, out: said.out.join("\n"), err: said.err.join("\n"), events, asked: person?.asked() ?? "" };
 }
 
 interface Parts {

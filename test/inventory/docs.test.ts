@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { manPage } from "../../scripts/man.ts";
 import { reference, schemaFile } from "../../scripts/docs.ts";
 
 const read = (name: string): string => readFileSync(join(import.meta.dirname, "../..", name), "utf8");
@@ -11,6 +12,10 @@ test("inventories/schema.json is what the schema makes of itself; if not, npx ts
 
 test("so is docs/inventory.md", () => {
   expect(read("docs/inventory.md")).toBe(reference(read("inventories/two-nodes.yml")));
+});
+
+test("so is man/rota.1 of the commands", () => {
+  expect(read("man/rota.1")).toBe(manPage());
 });
 
 test("every key in the reference has a meaning", () => {

@@ -12,6 +12,7 @@ test("what the file leaves out has its default", () => {
     name: "shop",
     sharedJournal: false,
     hooks: { beforeDeploy: undefined, afterDeploy: undefined },
+    notices: [],
     file: "inventories/shop.yml",
     balancers: [
       { name: "lb1", socket: { kind: "unix", path: "/run/lb1.sock" } },
@@ -33,6 +34,7 @@ test("what the file leaves out has its default", () => {
               identity: undefined,
               knownHosts: "/home/ada/.ssh/known_hosts",
               sudo: false,
+              unsaid: ["user", "port", "identity", "knownHosts", "jump"],
             },
             vars: {},
           },
@@ -135,6 +137,7 @@ test("a node's own ssh wins key by key, for every node of a range", () => {
     identity: "/keys/id",
     knownHosts: "/work/inventories/known",
     sudo: false,
+    unsaid: ["jump"],
   };
   const own = { ...all, port: 2222, identity: "/home/ada/other" };
   expect(nodesOf(text).map(({ ssh }) => ssh)).toEqual([all, own, own]);
@@ -243,8 +246,8 @@ test("a balancer's sockets may lie behind SSH, and what they leave out is what h
     "ssh: { user: deploy, port: 24, identity: /id, known_hosts: /known, jump: bastion }",
     "",
   ].join("\n");
-  const ssh = { identity: "/id", knownHosts: "/known" };
-  const jump = { user: "deploy", host: "bastion", port: 22 };
+  const ssh = { identity: "/id", knownHosts: "/known", unsaid: [] };
+  const jump = { user: "deploy", host: "bastion", port: 22, unsaid: ["port", "jump"] };
   expect(fleetOf(`${text}${nodesAt("{ web1: h }")}`).balancers).toEqual([
     {
       name: "lb3",
@@ -268,8 +271,8 @@ test("a node goes through its own jump host, or through none; nobody jumps over 
     "{ a: h, b: { host: h2, ssh: { jump: 'ada@[fd00::1]:23' } }, c: { host: h3, ssh: { jump: false } }, d: bastion }";
   const text = `${top}ssh: { user: deploy, jump: bastion }\n${nodesAt(nodes)}`;
   expect(nodesOf(text).map(({ ssh }) => ssh.jump)).toEqual([
-    { user: "deploy", host: "bastion", port: 22 },
-    { user: "ada", host: "fd00::1", port: 23 },
+    { user: "deploy", host: "bastion", port: 22, unsaid: ["port", "jump", "identity", "knownHosts"] },
+    { user: "ada", host: "fd00::1", port: 23, unsaid: ["jump", "identity", "knownHosts"] },
     undefined,
     undefined,
   ]);

@@ -159,6 +159,7 @@ describe.each([
       await ran("x", "back", "rotate");
       expect(await journal.lastSet("shop", "web1")).toEqual({ RELEASE: "41" });
       expect(await journal.lastSet("shop", "web2")).toBeUndefined();
+      expect(await journal.lastSets("shop")).toEqual(new Map([["web1", { RELEASE: "41" }]]));
       expect(await journal.lastRotations("shop")).toHaveLength(1);
     }));
 

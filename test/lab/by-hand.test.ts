@@ -27,7 +27,9 @@ test("a node that is drained, rotated and put back by hand loses no request, and
   expect(await statesOf(lab, "web2")).toEqual(["DRAIN", "DRAIN"]);
   const held = await rota("status");
   expect(held).toMatch(/^lab: lb1\/app 3 of 4 serving, lb2\/app 3 of 4 serving\n/);
-  expect(held).toMatch(/\nweb2 +DRAIN +DRAIN +held by \S+ for \S+, until .*: disk swap\n/);
+  expect(held).toMatch(
+    /\n◌ web2 +DRAIN +\d+ +\d+ +\d+ +DRAIN +\d+ +\d+ +\d+ +held by \S+ for \S+, until .*: disk swap\n/,
+  );
 
   const before = await lab.node("web2").pid();
   await rota("ready", "web2", "--set", "RELEASE=1");

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { makeRelease } from "../fakes/release.ts";
@@ -37,7 +37,7 @@ test(
 );
 
 test(
-  "workers are replaced one by one, two at once: the master stays; a release that can't be imported is BROKEN, and its error shown",
+  "workers are replaced one by one, two at once: the master stays; a release that can't be imported is BROKEN, its error shown, and the old one serves alone",
   { timeout: 120_000 },
   async () => {
     await using lab = await startLab({ nodes: 2, balancers: 1, hook: true });
@@ -53,17 +53,36 @@ test(
     const inRotation = { restart, release, upgrade: undefined, drain: { via: "none" } };
     const done = await deploy(await lab.inventory(inRotation), "2");
     expect(done.code, done.stderr).toBe(0);
-    expect(await load.stop()).toMatchObject({ lost: 0, examples: [] });
     expect(await Promise.all(lab.nodes.map((node) => node.pid()))).toEqual(before);
     expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["2", "2"]);
 
+    const ill = join(lab.node("web1").folder, "no-database");
+    const guard =
+      'import os\nif os.path.exists(os.environ["NODE_HOME"] + "/no-database"):\n    raise OSError("no database")\n';
+    await makeRelease(join(lab.folder, "build-3.tar.gz"), { "app.py": guard + app, RELEASE: "3\n" });
+    await writeFile(ill, "");
+    const wentBack = await deploy(await lab.inventory(inRotation), "3");
+    expect(wentBack.code, wentBack.stderr).toBe(1);
+    expect(wentBack.stderr).toMatch(/BROKEN: worker \d+ can't serve[^]*OSError: no database/);
+    expect(wentBack.stderr).toContain("web1 serves with its old release, alone; web2 was not touched");
+    const page = new Set(await Promise.all(Array.from({ length: 12 }, () => lab.node("web1").release())));
+    expect([...page]).toEqual(["2"]);
+    await rm(ill);
+    const resumed = await runRota(lab, ["resume", "-i", await lab.inventory(inRotation), "--retry", "--yes"]);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(await load.stop()).toMatchObject({ lost: 0, examples: [] });
+    expect(await Promise.all(lab.nodes.map((node) => node.pid()))).toEqual(before);
+    expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["3", "3"]);
+    const shown = await runRota(lab, ["show", "last", "web1"]);
+    expect(shown.stdout).toMatch(/worker \d+ booted in .*; the old one, \d+, ended in /);
+
     const upgrade =
       'cd "$NODE_HOME" && ./switch-release "$RELEASE" && echo "raise RuntimeError(\'no database\')" > current/app.py';
-    const broken = await deploy(await lab.inventory({ restart, upgrade }), "3");
+    const broken = await deploy(await lab.inventory({ restart, upgrade }), "4");
     expect(broken.code, broken.stderr).toBe(1);
     expect(broken.stderr).toContain("BROKEN");
     expect(broken.stderr).toContain("no database");
     expect(broken.stderr).toContain("web1 is out of rotation");
-    expect(await lab.node("web2").release()).toBe("2");
+    expect(await lab.node("web2").release()).toBe("3");
   },
 );

@@ -1,7 +1,9 @@
+import { writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openRuntime, showInfo } from "../../src/balancer/haproxy.ts";
 import type { SocketAddress } from "../../src/inventory/fleet.ts";
-import { userInfo } from "node:os";
 import { reportCase } from "./cases.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { startLoad } from "./load.ts";
@@ -63,3 +65,43 @@ async function timesOf(address: SocketAddress): Promise<number[]> {
 const at = (times: number[], share: number): number => times[Math.floor(share * times.length)] ?? NaN;
 const said = (times: number[]): string =>
   `p50 ${at(times, 0.5).toFixed(2)} ms, p99 ${at(times, 0.99).toFixed(2)} ms`;
+
+test("what the inventory leaves out is as ssh's own configuration has it, its ProxyJump too", async () => {
+  await using lab = await startLab({ balancers: 1, nodes: 1, bootSeconds: 0, through: "jump" });
+  const config = await sshConfigOf(lab);
+  const { adminSocket } = lab.balancer("lb1");
+  const [node] = lab.nodes;
+  const inventory = await lab.inventory(
+    {
+      nodes: { web1: { host: "the-node", ssh: undefined } },
+      check: { url: `http://${node?.host}:${node?.appPort}/_status` },
+      rollout: { min_serving: 0 },
+    },
+    { ssh: undefined, balancers: { lb1: `ssh://the-balancer${adminSocket}` } },
+  );
+  const words = ["deploy", "-i", inventory, "--set", "RELEASE=2", "--dry-run"];
+  const { code, stdout, stderr } = await runRota(lab, words, { ROTA_SSH_CONFIG: config });
+  expect(code, stderr).toBe(0);
+  expect(stdout).toContain("every host answers");
+  expect(await lab.jump?.logins()).toBe(2);
+  expect(await runRota(lab, words, { ROTA_SSH_CONFIG: "none" })).toMatchObject({ code: 3 });
+});
+
+/** The hosts under names of its own, in a file that it includes. */
+async function sshConfigOf({ folder, nodes, gates, jump, identity, knownHosts }: Lab): Promise<string> {
+  const host = (name: string, address = "", port = 0, more = ""): string =>
+    `Host ${name}\n  HostName ${address}\n  Port ${port}\n${more}`;
+  const hosts = join(folder, "ssh_hosts");
+  await writeFile(
+    hosts,
+    [
+      host("the-jump", jump?.host, jump?.port),
+      host("the-node", nodes[0]?.host, nodes[0]?.sshPort, "  ProxyJump the-jump\n"),
+      host("the-balancer", gates[0]?.host, gates[0]?.port, "  ProxyJump the-jump\n"),
+      `Match user ${userInfo().username} host *\n  IdentityFile ${identity}\n  UserKnownHostsFile ${knownHosts}\n`,
+    ].join(""),
+  );
+  const config = join(folder, "ssh_config");
+  await writeFile(config, `Include ${hosts}\n`);
+  return config;
+}

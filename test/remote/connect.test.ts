@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
@@ -9,6 +9,7 @@ import { RotaError } from "../../src/base/errors.ts";
 import type { Node, Ssh } from "../../src/inventory/fleet.ts";
 import { connect } from "../../src/remote/connect.ts";
 import { portOf } from "../fakes/app.ts";
+import { realAgent } from "../fakes/ssh-agent.ts";
 import { fakeHost } from "../fakes/ssh-host.ts";
 
 const withSsh = (node: Node, ssh: Partial<Ssh>): Node => ({ ...node, ssh: { ...node.ssh, ...ssh } });
@@ -119,9 +120,7 @@ describe("logging in", () => {
     const refused = await refusal(node, { agent: agent.socket });
     expect(refused.message).toContain("deploy with the agent's keys was refused");
 
-    execFileSync("ssh-add", ["-q", host.identity], {
-      env: { SSH_AUTH_SOCK: agent.socket, PATH: process.env["PATH"] },
-    });
+    agent.add(host.identity);
     await connects(node, agent.socket);
   });
 
@@ -226,16 +225,4 @@ test("the known_hosts file is left as it is", async () => {
 async function freePort(): Promise<number> {
   await using host = await fakeHost();
   return host.port;
-}
-
-async function realAgent(socket: string): Promise<AsyncDisposable & { socket: string }> {
-  const agent = spawn("ssh-agent", ["-D", "-a", socket]); // stays our child, so it is ended by its own id
-  await once(agent.stdout, "data"); // says where it listens, once it does
-  return {
-    socket,
-    async [Symbol.asyncDispose]() {
-      agent.kill();
-      await once(agent, "exit");
-    },
-  };
 }

@@ -76,7 +76,9 @@ test.concurrent(
     expect((await drain(site, "web1", "--for", "30m")).code).toBe(0);
     const held = await site.rota("status");
     expect(held.code).toBe(0);
-    expect(held.out).toMatch(/\nweb1 +DRAIN +DRAIN +held by \S+ for \S+, until .*Z: disk swap/);
+    expect(held.out).toMatch(
+      /\n◌ web1 +DRAIN +0 +0 +0 +DRAIN +0 +0 +0 +held by \S+ for \S+, until .*Z: disk swap/,
+    );
     {
       await using journal = await site.journal();
       const absence = (await journal.absences("fake")).get("web1");

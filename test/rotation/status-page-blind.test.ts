@@ -125,14 +125,14 @@ async function statsPage(answer: () => { status: number; body: string }) {
 
 /** A real page has more. */
 const columns =
-  "pxname svname qcur scur stot econ wretr wredis cli_abrt srv_abrt hrsp_1xx hrsp_2xx hrsp_3xx hrsp_4xx hrsp_5xx hrsp_other rtime chkfail chkdown status act bck tracked type check_status last_chk check_rise check_fall check_health uweight addr agent_status".split(
+  "pxname svname qcur scur stot econ eresp rate wretr wredis cli_abrt srv_abrt hrsp_1xx hrsp_2xx hrsp_3xx hrsp_4xx hrsp_5xx hrsp_other rtime chkfail chkdown status act bck tracked type check_status last_chk check_rise check_fall check_health uweight addr agent_status".split(
     " ",
   );
 
 const row = (fields: Record<string, string | number>): string =>
   columns.map((column) => `${fields[column] ?? ""},`).join("");
 
-const counts = { qcur: 0, scur: 0, stot: 7, econ: 0, wretr: 0, wredis: 0, hrsp_5xx: 0 };
+const counts = { qcur: 0, scur: 0, stot: 7, econ: 0, eresp: 0, rate: 0, wretr: 0, wredis: 0, hrsp_5xx: 0 };
 const check = {
   check_status: "L7OK",
   last_chk: '"said ""yes"", ok"',

@@ -127,7 +127,9 @@ test.concurrent(
     expect(said.err).toContain("left:  web1 is out of rotation");
     expect(isMarked(site, "web1")).toBe(true);
     expect(await absencesOf(site)).toEqual(["web1"]);
-    expect((await site.rota("status")).out).toMatch(/web1 +DOWN +DOWN +left out by run \w+/);
+    expect((await site.rota("status")).out).toMatch(
+      /◌ web1 +DOWN +0 +0 +0 +DOWN +0 +0 +0 +left out by run \w+/,
+    );
     sick.answers(() => (isMarked(site, "web1") ? { status: 404 } : { status: 200 }));
     const again = await site.rota("resume", "--retry");
     expect(again.code, again.err).toBe(0);

@@ -7,16 +7,18 @@ interface Told {
   undoes?: string;
   /** Ended, and nothing was wrong. */
   good?: boolean;
+  /** The node took it back by itself. */
+  wentBack?: true;
 }
 
 /** The oldest first, as it happened; each an hour after the one before. */
 function changesOf(history: Told[]): Change[] {
   return history
-    .map(({ run, undoes, good = true }, hour): Change => {
+    .map(({ run, undoes, wentBack = false, good = !wentBack }, hour): Change => {
       const began = new Date(hour * 3_600_000);
       const ended = new Date(began.getTime() + 60_000);
       const command = undoes === undefined ? "deploy" : "rollback";
-      return { run, command, undoes, node: "web1", began, ended, good, set: { RELEASE: run } };
+      return { run, command, undoes, node: "web1", began, ended, good, wentBack, set: { RELEASE: run } };
     })
     .toReversed();
 }
@@ -79,6 +81,9 @@ test.each<[string, string, Told[], string]>([
     "back to 1",
   ],
   ["what came after an undoing", "3", [one, two, { run: "a", undoes: "2" }, three], "back to a"],
+  ["one that was taken back by the node itself", "2", [one, { run: "2", wentBack: true }], "went back"],
+  ["one before such a one", "2", [one, two, { run: "3", wentBack: true }], "back to 1"],
+  ["what came after such a one", "3", [one, { run: "2", wentBack: true }, three], "back to 1"],
   ["a run that was not here", "2", [one, three], "untouched"],
 ])("undoing %s", (_, run, history, expected) => {
   expect(undo(run, history)).toBe(expected);

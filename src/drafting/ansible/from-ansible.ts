@@ -70,11 +70,9 @@ export function sketchFromAnsible(loaded: Loaded, asked: Asked): Sketch {
       `${fillIn}: every HAProxy in front of these nodes, by its runtime socket: unix:/PATH, tcp://HOST:PORT or ssh://HOST/PATH.`,
     ],
     ssh,
-    sshRemarks: [
-      ...from(jumpGroup).map(
-        (host) => `jump: ${jumpTo(host, loaded)} # ${fillIn}: if nodes are reached through it`,
-      ),
-    ],
+    sshRemarks: from(jumpGroup).map(
+      (host) => `jump: ${jumpTo(host, loaded)} # ${fillIn}: if nodes are reached through it`,
+    ),
     poolRemarks: [
       "One pool after another, in this order. A node's name is that of its server in HAProxy: where that is another, write",
       "web1: { host: 10.0.1.1, server: NAME }. rota plan names each that HAProxy does not have.",

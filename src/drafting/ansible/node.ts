@@ -40,10 +40,10 @@ export function reach(name: string, variables: Variables): Reached | { problem: 
     variablesFor[key].flatMap((word) => variables.get(word) ?? []).at(-1);
   /** Its text; where that is no plain one, that is said. */
   const text = (key: keyof typeof variablesFor): string | undefined => {
-    const variable = set(key);
+    const word = variablesFor[key].findLast((one) => variables.has(one)) ?? "";
+    const variable = variables.get(word);
     const plain = variable && plainText(variable.value);
-    if (variable && plain === undefined)
-      remarks.push(`${saidAt(variablesFor[key][0] ?? key, variable)} is not taken over`);
+    if (variable && plain === undefined) remarks.push(`${saidAt(word, variable)}, so it is not taken over`);
     return plain;
   };
 
@@ -65,7 +65,7 @@ export function reach(name: string, variables: Variables): Reached | { problem: 
   if (user !== undefined && userPattern.test(user)) login.user = user;
   else if (user !== undefined) remarks.push(`${said("ansible_user", user)} is not taken over`);
   const port = text("port");
-  if (port !== undefined && port !== "22") {
+  if (port !== undefined) {
     const number = /^\d{1,5}$/.test(port) ? Number(port) : 0;
     if (number >= 1 && number <= 65_535) login.port = number;
     else remarks.push(`${said("ansible_port", port)} is not taken over`);
@@ -98,7 +98,7 @@ function jumpOf(variables: Variables): string | undefined | { problem: string } 
   const jumps = found.map((variable) => {
     const text = plainText(variable.value);
     return text === undefined
-      ? { problem: `${saidAt("the SSH options", variable)} are not taken over` }
+      ? { problem: `${saidAt("its SSH options", variable)}, so they are not taken over` }
       : jumpIn(text);
   });
   return jumps.find((one) => one !== undefined);

@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 EXIT_DONE, EXIT_RESTORED, EXIT_BROKEN, EXIT_REFUSED, EXIT_BUSY = 0, 1, 2, 64, 75
 POLL = 0.03  # seconds
 REACTS_WITHIN = 15.0  # seconds in which a master must obey a signal
+LONGEST_LINE = 4000  # characters
 SAME_FOR = 1.0  # seconds that the workers must be the same at the end
 TICKS = os.sysconf("SC_CLK_TCK")
 KNOWN_CLASSES = ("sync", "gthread", "gevent", "tornado")
@@ -295,8 +296,16 @@ class Voice:
         seconds = round(time.monotonic() - self.began, 2)
         line = f"{seconds:7.2f} s  {text}"
         if self.as_json:
-            line = json.dumps({"event": event, "seconds": seconds, "text": text, **values})
+            line = self.object({"event": event, "seconds": seconds, "text": text, **values})
         self.print(line)
+
+    def object(self, values):
+        """Not longer than a reader takes a line for one: of an error its end is told."""
+        line = json.dumps(values)
+        while len(line) > LONGEST_LINE and values.get("error"):
+            values["error"] = values["error"][len(values["error"]) // 8 + 1 :].partition("\n")[2]
+            line = json.dumps(values)
+        return line
 
     def print(self, text):
         try:

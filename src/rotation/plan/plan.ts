@@ -15,7 +15,7 @@ import type { Absence } from "../records.ts";
 import { type NodeRelease, folderOf } from "../release/release.ts";
 import type { Neighbour } from "../soak/soak.ts";
 import { goneAt, noneLeft, sayTolerated, unreadErrors, without } from "./tolerance.ts";
-import type { Trip } from "../world.ts";
+import type { Trip, WayBack } from "../world.ts";
 
 export interface PlanOptions {
   /** Nodes that the words of the command line chose, in the order of the file. */
@@ -31,6 +31,8 @@ export interface PlanOptions {
   force: boolean;
   /** Of a run that goes on: what it was given stays. */
   goesOn?: boolean | undefined;
+  /** The command that shows the fleet, as a person can paste it. */
+  status?: string | undefined;
   /** Balancers that a person said to go on without, where they don't answer. */
   tolerated?: ReadonlySet<string> | undefined;
   /** Steps of a node that an earlier try has done for good. */
@@ -42,6 +44,8 @@ export interface PlanOptions {
   variablesOf: (pool: Pool, node: Node) => { variables: Record<string, string>; secrets: string[] };
   /** What a deploy brings to the node itself. */
   releaseOf?: ((node: Node) => NodeRelease | undefined) | undefined;
+  /** How a node goes back by itself where its workers can't run the new release. */
+  wayBackOf?: ((node: Node) => WayBack | undefined) | undefined;
 }
 
 /** What each node's trip is for. */
@@ -122,16 +126,19 @@ export function makePlan(
     plan.pools.push({ pool, ...batches, neighbours, once });
   }
   if (missing.length > 0)
-    plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n") }));
+    plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n"), next: toName }));
   if (lacking.length > 0 && !isUnread) {
     const problem = `too few would serve:\n${lacking.map((lack) => `  ${lack}`).join("\n")}`;
     const lower = options.errand.upgrade ? "lower --min-serving, " : "";
     const past = options.goesOn ? "then the same again" : `${lower}or --force past this guard`;
-    const next = `bring servers back first (rota status), ${past}`;
+    const next = `bring servers back first (${options.status ?? "rota status"}), ${past}`;
     plan.refusals.push(new RotaError("CAPACITY", { problem, next }));
   }
   return plan;
 }
+
+const toName =
+  "add the server there, or say its name in server: or backends: of the inventory; then the same again";
 
 const withOptions = (pool: Pool, { batch, minServing, maxFailures }: PlanOptions): Pool => ({
   ...pool,
@@ -154,10 +161,11 @@ function startTrip(
   { pool, node, entries, absence }: Start,
   part: TakesPart,
   survey: Survey,
-  { errand, variablesOf, releaseOf, done }: PlanOptions,
+  { errand, variablesOf, releaseOf, wayBackOf, done }: PlanOptions,
 ): Trip {
   const { variables, secrets } = variablesOf(pool, node);
   const release = errand.upgrade ? releaseOf?.(node) : undefined;
+  const before = done?.(node) ?? new Set();
   return {
     node,
     pool,
@@ -172,10 +180,12 @@ function startTrip(
     stays: pool.stays && part.standing === "serving" && errand.hostNeeded && !errand.hold,
     hostNeeded: errand.hostNeeded || toldOnHost(pool),
     variables: release ? { ...variables, ROTA_RELEASE_DIR: folderOf(release) } : variables,
-    done: stillDone(done?.(node) ?? new Set(), part, pool, errand),
+    done: stillDone(before, part, pool, errand),
     prepare: errand.upgrade ? pool.prepare : undefined,
     release,
-    upgrade: errand.upgrade ? pool.upgrade?.run : undefined,
+    wayBack: wayBackOf?.(node),
+    // A link may have been moved since; commands that are done are not done again with it.
+    upgrade: errand.upgrade && !(release && before.has("upgrade")) ? pool.upgrade?.run : undefined,
     reached: "untouched",
     ranBefore: undefined,
     pageWasOut: false,
@@ -193,11 +203,11 @@ function startTrip(
 function stillDone(
   done: ReadonlySet<StepName>,
   { standing }: TakesPart,
-  { rollout, release, upgrade }: Pool,
+  { rollout, release }: Pool,
   { hostNeeded }: Errand,
 ): ReadonlySet<StepName> {
   const isWatched = standing === "serving" && hostNeeded && rollout.soak > 0;
-  const again = [isWatched ? "" : "ready", release && !upgrade ? "upgrade" : ""]; // a link may be moved by hand since
+  const again = [isWatched ? "" : "ready", release ? "upgrade" : ""]; // a link may be moved since
   return new Set([...done].filter((name) => !again.includes(name)));
 }
 
@@ -208,5 +218,5 @@ const toldOnHost = ({ statusPage: page }: Pool): boolean =>
 const noChecks = (entries: Entry[]): RotaError =>
   new RotaError("BALANCER_ANSWER", {
     problem: `${entries.map(sayPlace).join(", ")}: HAProxy runs no check there, so no status page can take it out`,
-    next: "add check to its server line, or take that backend out of the pool's backends",
+    next: "add check to its server line, or take that backend out of the pool's backends; then the same again",
   });

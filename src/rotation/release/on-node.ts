@@ -2,7 +2,7 @@
 import { RotaError } from "../../base/errors.ts";
 import type { Outcome } from "../ports.ts";
 import { type Trip, type World, nameOf } from "../world.ts";
-import type { NodeRelease } from "./release.ts";
+import { type NodeRelease, linkTo } from "./release.ts";
 
 export interface Answer {
   outcome: Outcome;
@@ -92,6 +92,10 @@ export interface Standing {
   isFolder: boolean;
   /** `current` leads to it. */
   runs: boolean;
+  /** What `current` said before its last switch. */
+  previous: string | undefined;
+  /** The name of the last one with which the node was seen well. */
+  good: string | undefined;
 }
 
 export function standingIn({ said }: Answer): Standing {
@@ -100,5 +104,16 @@ export function standingIn({ said }: Answer): Standing {
     link: said.get("current") || undefined,
     isFolder: said.has("folder"),
     runs: said.has("runs"),
+    previous: said.get("previous") || undefined,
+    good: said.get("good") || undefined,
   };
+}
+
+/**
+ * What `current` is to say where the release can't serve: the one with which the node was last seen well; where none
+ * was, what was there before. Undefined where that is this release itself.
+ */
+export function comesFrom({ good, link, previous }: Standing, release: NodeRelease): string | undefined {
+  if (good !== undefined) return good === release.name ? undefined : linkTo(good);
+  return [link, previous].find((one) => one !== undefined && one !== release.link);
 }

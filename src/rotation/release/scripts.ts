@@ -24,6 +24,8 @@ if [ -d "$target" ]; then say there; fi
 if [ -L "$ROTA_TO/current" ]; then say current "$(readlink "$ROTA_TO/current")"
 elif [ -e "$ROTA_TO/current" ]; then say folder; fi
 if [ "$ROTA_TO/current" -ef "$target" ]; then say runs; fi
+if [ -L "$ROTA_TO/previous" ]; then say previous "$(readlink "$ROTA_TO/previous")"; fi
+if [ -L "$releases/.good" ] && [ -d "$releases/.good" ]; then say good "$(readlink "$releases/.good")"; fi
 `;
 
 /**

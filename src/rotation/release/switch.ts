@@ -2,19 +2,22 @@
 import { RotaError } from "../../base/errors.ts";
 import { pidThatRuns } from "../restart.ts";
 import { type Trip, type World, nameOf } from "../world.ts";
-import { ask, failed, isCut, mustAnswer, standingIn, tries } from "./on-node.ts";
+import { type Standing, ask, comesFrom, failed, isCut, mustAnswer, standingIn, tries } from "./on-node.ts";
 import { type NodeRelease, folderOf } from "./release.ts";
 import { isThere, look, point, prune, whereRuns } from "./scripts.ts";
 
 /** To what the trip brought. */
-export const switchToRelease = (trip: Trip, release: NodeRelease, world: World): Promise<void> =>
-  switchTo(trip, release, release.link, world);
+export async function switchToRelease(trip: Trip, release: NodeRelease, world: World): Promise<void> {
+  const before = await switchTo(trip, release, release.link, world);
+  trip.cameFrom = comesFrom(before, release);
+}
 
 /**
  * Lets `current` be this link, atomically. The journal has what it was before the act. May be done again; a switch whose
  * end nobody knows is settled by asking the node.
  *
  * @param link as in `Switch`: "releases/41-0d5f2a9c1b77", or whatever else was found there
+ * @returns how it stood before
  * @throws RotaError REFUSED where what it would lead to is gone: the link is as it was
  */
 export async function switchTo(
@@ -22,7 +25,7 @@ export async function switchTo(
   at: Pick<NodeRelease, "to" | "name" | "keep">,
   link: string,
   world: World,
-) {
+): Promise<Standing> {
   const what = `switching ${at.to}/current`;
   const before = standingIn(await mustAnswer(trip, look, at, world, { what: `looking at ${at.to}/current` }));
   if (before.link !== link) {
@@ -30,7 +33,7 @@ export async function switchTo(
   }
   for (let round = 1; ; round += 1) {
     const answer = await ask(trip, point, at, world, { ROTA_LINK: link });
-    if (answer.outcome.kind === "done") return;
+    if (answer.outcome.kind === "done") return before;
     if (answer.said.has("gone")) throw gone(trip, at.to, link);
     if (!isCut(answer.outcome) || world.now.aborted || round >= tries) {
       throw failed(trip, what, answer, world);
@@ -38,7 +41,7 @@ export async function switchTo(
     const text = `${nameOf(trip)}: ${answer.outcome.why}; the node is asked where current leads to`;
     world.emit({ type: "notice", node: nameOf(trip), text });
     const seen = standingIn(await mustAnswer(trip, look, at, world, { what }));
-    if (seen.link === link) return;
+    if (seen.link === link) return before;
   }
 }
 
