@@ -29,6 +29,8 @@ export interface Configured {
   knownHosts: string[] | undefined;
   /** The name to look the host's key up by, without a port. */
   hostKeyAlias: string | undefined;
+  /** A file with keys that no host may have. */
+  revokedHostKeys: string | undefined;
   /** What to run instead of a connection of our own. */
   proxyCommand: string | undefined;
 }
@@ -139,6 +141,9 @@ function asSaid(
       identities: isOpen("identity") ? identitiesIn(said, tokens, agent) : undefined,
       knownHosts: isOpen("knownHosts") ? said.knownHostsFiles : undefined,
       hostKeyAlias: said.hostKeyAlias,
+      // A path with a token that is not known here is no file, and then no key is good.
+      revokedHostKeys:
+        said.revokedHostKeys && (pathIn(said.revokedHostKeys, tokens, process.env) ?? said.revokedHostKeys),
       proxyCommand: isOpen("jump") ? proxyCommandIn(host, said, tokens) : undefined,
     },
   };
