@@ -139,7 +139,7 @@ function asSaid(
       written: host,
       file,
       identities: isOpen("identity") ? identitiesIn(said, tokens, agent) : undefined,
-      knownHosts: isOpen("knownHosts") ? said.knownHostsFiles : undefined,
+      knownHosts: isOpen("knownHosts") ? knownHostsIn(said) : undefined,
       hostKeyAlias: said.hostKeyAlias,
       // A path with a token that is not known here is no file, and then no key is good.
       revokedHostKeys:
@@ -148,6 +148,10 @@ function asSaid(
     },
   };
 }
+
+/** Where both are "none" nobody is known: not those of the usual file. */
+const knownHostsIn = ({ knownHostsFiles }: SshSays): string[] =>
+  knownHostsFiles.length > 0 ? knownHostsFiles : ["/dev/null"];
 
 function identitiesIn(said: SshSays, tokens: Tokens, usual: string | undefined): Identities {
   const files = said.identityFiles.flatMap((text) => pathIn(text, tokens, process.env) ?? []);

@@ -220,6 +220,16 @@ describe("a login as ssh's configuration has it", () => {
     await loginBy(host, lines);
   });
 
+  test("knows nobody where ssh is to read no known_hosts file at all", async () => {
+    await using host = await fakeHost();
+    const config = configuration(
+      `Host web1\n  HostName 127.0.0.1\n  Port ${host.port}\n  IdentityFile ${host.identity}\n  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n`,
+    );
+    await using connections = sshConnections({ connectWithin: () => 5_000, sshConfig: config });
+    const usual = hostAt("web1", { knownHosts: host.knownHosts });
+    await expect(connections.to(usual)).rejects.toMatchObject({ code: "HOST_KEY" });
+  });
+
   test("names the file and the line of a key that has changed", async () => {
     await using host = await fakeHost();
     const first = join(host.folder, "first");
