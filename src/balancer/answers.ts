@@ -3,6 +3,7 @@
  * never a guess. Source: HAProxy Management Guide §9.1 (CSV fields) and §9.3 (commands).
  */
 
+import { printable } from "../base/quote.ts";
 import { csvRecords } from "./csv.ts";
 import { refusal } from "./refusals.ts";
 
@@ -211,6 +212,7 @@ export const readBackend = (field: Fields): BackendRow => ({
 
 /** A row's fields by the names in its header: their places differ between versions of HAProxy. */
 export interface Fields {
+  /** Made safe to print: a check's text is the app's own words, and a statistics page may be anybody's. */
   text(name: string): string;
   /** A whole number, 0 or more. */
   count(name: string): number;
@@ -224,7 +226,7 @@ function namedFields(columns: string[], values: string[], frame: string): Fields
   const text = (name: string): string => {
     const value = values[columns.indexOf(name)];
     if (value === undefined) throw refusal(frame);
-    return value;
+    return printable(value);
   };
   const count = (name: string): number => {
     const value = text(name);
