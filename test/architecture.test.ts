@@ -11,7 +11,7 @@ const floors = [
   ["remote", "health", "restart"],
   ["balancer", "journal"],
   ["doctor"],
-  ["board"],
+  ["board", "drafting"],
   ["console", "notices"],
   ["cli"],
 ];

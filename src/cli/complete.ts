@@ -3,7 +3,7 @@ import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { RotaError } from "../base/errors.ts";
 import { sayDuration } from "../base/duration.ts";
 import type { Fleet } from "../inventory/fleet.ts";
-import { readJournal } from "../journal/open.ts";
+import { peekJournal } from "../journal/open.ts";
 import { hooks } from "../restart/node-files.ts";
 import { shells } from "./completion.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -113,7 +113,8 @@ async function nodes(typed: Typed): Promise<Candidate[]> {
 }
 
 async function runs(typed: Typed): Promise<Candidate[]> {
-  await using journal = await readJournal(typed.io.env);
+  // A journal that a team shares is not for a Tab to bring up to date: earlier rotas could use it no more.
+  await using journal = await peekJournal(typed.io.env);
   const fleet = typed.inventory === undefined ? undefined : fleetFor(typed).name;
   const found = (await journal?.runs(fleet, 20)) ?? [];
   return found.map(({ run, command, fleet: of, outcome, started }) => {
@@ -145,5 +146,6 @@ const subjects: Record<string, (typed: Typed) => Promise<Candidate[]>> = {
     ["operator", "acts"],
   ],
   name: async () => Object.entries(hooks).map(([name, { what }]): Candidate => [name, what]),
+  format: async () => [["ansible", "an inventory in INI or YAML"]],
   shell: async () => Object.keys(shells).map((name): Candidate => [name, ""]),
 };

@@ -4,6 +4,7 @@ import { Command, CommanderError } from "@commander-js/extra-typings";
 import { commandsOf } from "./define.ts";
 import { defineChanges } from "./define-changes.ts";
 import { defineConsole } from "./define-console.ts";
+import { defineDrafts } from "./define-drafts.ts";
 import { defineRest } from "./define-rest.ts";
 import { defineRuns } from "./define-runs.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -58,6 +59,7 @@ export function program(io: Io, ends: (code: ExitCode) => void): Command {
   defineChanges(command, io, ends);
   defineRuns(command, io, ends);
   defineConsole(rota, command, io, ends);
+  defineDrafts(rota, io, ends);
   defineRest(rota, io, ends);
   return rota;
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hooks } from "../../src/restart/node-files.ts";
@@ -110,4 +110,14 @@ test("an inventory that is wrong, or none, offers nothing and says nothing", () 
       encoding: "utf8",
     }),
   ).toBe("");
+});
+
+test("a journal is not brought up to date by a Tab", () => {
+  const journal = join(folder, "earlier.db");
+  writeFileSync(journal, "");
+  execFileSync(join(folder, "rota"), ["complete", "--", "show", ""], {
+    cwd: folder,
+    env: { ...env, ROTA_JOURNAL: `sqlite:${journal}` },
+  });
+  expect(statSync(journal).size).toBe(0);
 });

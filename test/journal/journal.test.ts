@@ -299,6 +299,27 @@ describe.each([
       await expect(journal.absences("shop")).rejects.toMatchObject({ code: "JOURNAL" });
     }));
 
+  test("what others wrote moves no cursor of those who read it", () =>
+    fresh(async (env) => {
+      await using journal = await opened(env);
+      const { writes } = journal;
+      const [bad, shown] = ["\u001b[2Jone\ntwo\u0007", "[2Jone\ntwo\ufffd"];
+      const run = await writes.begin(start);
+      await writes.stepStarted(run, "web1", "upgrade");
+      await writes.printed(run, "web1", "upgrade", bad);
+      await writes.stepEnded(run, "web1", "upgrade", "failed", bad);
+      await writes.nodeEnded(run, "web1", "out", bad);
+      await writes.end(run, "failed", bad);
+      await tables(env, (db) => db.updateTable("runs").set({ fleet: "shop\n--force" }).execute());
+      expect(await journal.run(run)).toMatchObject({
+        fleet: "shop\ufffd--force",
+        message: shown,
+        steps: [{ why: shown }],
+        trips: [{ why: shown }],
+        outputs: [{ text: shown }],
+      });
+    }));
+
   test("tables that a newer rota has changed are refused, with a message of their own", () =>
     fresh(async (env) => {
       await (await openJournal(env))[Symbol.asyncDispose]();
