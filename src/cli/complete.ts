@@ -124,7 +124,7 @@ async function runs(typed: Typed): Promise<Candidate[]> {
 }
 
 async function people({ io }: Typed): Promise<Candidate[]> {
-  await using journal = await readJournal(io.env);
+  await using journal = await peekJournal(io.env);
   return ((await journal?.tokens()) ?? []).map(({ name, role }) => [name, role]);
 }
 
