@@ -60,10 +60,16 @@ export async function prepare(
   await openHosts(plan, hosts);
   const isOver = unfinished && unfinished.ended === undefined && unfinished.run !== args.resume?.run;
   const over = isOver && (held || !(await journal.holderOf(fleet.name))) ? unfinished : undefined;
+  const said = planLines(plan, medianOf(took));
+  const byHand = command === "drain" || command === "ready";
   return {
     plan,
     over: over?.run,
-    lines: [...(over ? [sayOver(over, args.inventory)] : []), ...planLines(plan, medianOf(took))],
+    lines: [
+      ...(over ? [sayOver(over, args.inventory)] : []),
+      // How long deploys took says nothing of a drain, or of a return.
+      ...(byHand && tripsOf(plan).length > 0 ? said.slice(0, -1) : said),
+    ],
   };
 }
 

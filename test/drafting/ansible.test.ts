@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import * as fc from "fast-check";
@@ -285,4 +285,42 @@ describe("whatever stands in the file, there is an inventory or an error that sa
 test("brackets in brackets without end are a text", () => {
   expect(evaluated("[".repeat(100_000))).toBe("[".repeat(100_000));
   expect(evaluated("[".repeat(100) + "]".repeat(100))).toBeInstanceOf(Array);
+});
+
+describe("what stands for too much, or can't be read, is refused", () => {
+  test.each([
+    [
+      "variables of many hosts",
+      `[web]\nh[1:20000] ${Array.from({ length: 60 }, (_, i) => `v${i}=1`).join(" ")}\n`,
+    ],
+    [
+      "variables of all",
+      `h[1:20000]\n[all:vars]\n${Array.from({ length: 1_000 }, (_, i) => `v${i}=1`).join("\n")}\n`,
+    ],
+    ["hosts in many groups", Array.from({ length: 60 }, (_, i) => `[g${i}]\nh[1:20000]`).join("\n")],
+  ])("%s", (_, text) => {
+    expect(errorOf(() => imported({ hosts: text }))).toMatch(/too much|too many/);
+  });
+
+  test("a name that is too long for a file has none", () => {
+    const long = "h".repeat(300);
+    expect(() => imported({ hosts: `${long}\nweb1\n`, "host_vars/web1.yml": "a: 1\n" })).not.toThrow(
+      TypeError,
+    );
+    expect(errorOf(() => imported({ hosts: `${long}\n`, "host_vars/web1.yml": "a: 1\n" }))).not.toMatch(
+      /ENAMETOOLONG/,
+    );
+  });
+
+  test("a link that leads to itself", () => {
+    const folder = mkdtempSync(join(tmpdir(), "rota-ansible-"));
+    try {
+      writeFileSync(join(folder, "hosts"), "web1\n");
+      mkdirSync(join(folder, "group_vars/all"), { recursive: true });
+      symlinkSync("loop", join(folder, "group_vars/all/loop"));
+      expect(errorOf(() => loadAnsible("hosts", folder))).toMatch(/loop.*can't be read/s);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });

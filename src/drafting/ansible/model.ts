@@ -5,6 +5,8 @@ import type { Place, Value, Variables } from "./values.ts";
 export interface Group {
   name: string;
   hosts: string[];
+  /** The same hosts, to be found. */
+  members: Set<string>;
   children: string[];
   parents: string[];
   vars: Variables;
@@ -23,13 +25,23 @@ export interface Host {
 export interface Model {
   groups: Map<string, Group>;
   hosts: Map<string, Host>;
+  /** How many times a host was put into a group, or a variable was set. */
+  given: number;
 }
 
 /** More were named by mistake. */
 const [mostHosts, mostGroups] = [20_000, 5_000];
+/** A line of ranges can stand for more than a machine has room for. */
+const [mostGiven, mostResolved] = [500_000, 10_000_000];
+
+function give(model: Model, place: Place): void {
+  model.given += 1;
+  if (model.given > mostGiven)
+    throw faultAt(place, `this stands for too much: more than ${mostGiven} hosts in groups and variables`);
+}
 
 export function emptyModel(file: string): Model {
-  const model: Model = { groups: new Map(), hosts: new Map() };
+  const model: Model = { groups: new Map(), hosts: new Map(), given: 0 };
   for (const name of ["all", "ungrouped"]) addGroup(model, name, { file, line: 1 });
   addChild(model, "all", "ungrouped", { file, line: 1 });
   return model;
@@ -43,6 +55,7 @@ export function addGroup({ groups }: Model, name: string, place: Place): Group {
   const group: Group = {
     name,
     hosts: [],
+    members: new Set(),
     children: [],
     parents: [],
     vars: new Map(),
@@ -67,8 +80,11 @@ export function addHost(
     if (port !== undefined && port !== 0) vars.set("ansible_port", { value: port, place });
     model.hosts.set(name, { name, vars, place });
   }
-  const { hosts } = addGroup(model, group, place);
-  if (!hosts.includes(name)) hosts.push(name);
+  const { hosts, members } = addGroup(model, group, place);
+  if (members.has(name)) return;
+  give(model, place);
+  members.add(name);
+  hosts.push(name);
 }
 
 export function addChild(model: Model, parent: string, child: string, place: Place): void {
@@ -83,6 +99,7 @@ export function addChild(model: Model, parent: string, child: string, place: Pla
 
 /** Of a group, or else of a host: Ansible looks for a group first. */
 export function setVariable(model: Model, name: string, key: string, value: Value, place: Place): void {
+  give(model, place);
   const group = model.groups.get(name);
   if (!group) {
     model.hosts.get(name)?.vars.set(key, { value, place });
@@ -95,6 +112,13 @@ export function setVariable(model: Model, name: string, key: string, value: Valu
 
 /** What Ansible puts right once all is read: a group without a parent belongs to `all`, a host without a group to `ungrouped`. */
 export function reconcile(model: Model): void {
+  const variables = [...model.groups.values()].reduce((sum, { vars }) => sum + vars.size, 0);
+  const [first] = model.groups.values();
+  if (first && model.hosts.size * variables > mostResolved)
+    throw faultAt(
+      first.place,
+      `${model.hosts.size} hosts with up to ${variables} variables each are too many`,
+    );
   for (const { name, parents, place } of model.groups.values()) {
     if (name !== "all" && parents.length === 0) addChild(model, "all", name, place);
   }

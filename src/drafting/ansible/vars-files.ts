@@ -1,6 +1,7 @@
 /** group_vars/ and host_vars/ beside an inventory: which files Ansible reads for a name, and what they say. */
 import { readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
+import { type RotaError, messageOf } from "../../base/errors.ts";
 import { readText } from "../../inventory/file.ts";
 import { faultAt, importNext } from "./faults.ts";
 import type { VarsFiles } from "./model.ts";
@@ -33,7 +34,7 @@ function filesFor(folder: string, name: string, base: string): string[] {
 }
 
 function filesBelow(folder: string, base: string): string[] {
-  return readdirSync(at(folder, base))
+  return namesIn(folder, base)
     .toSorted()
     .filter((name) => !name.startsWith(".") && !name.endsWith("~"))
     .flatMap((name) => {
@@ -46,10 +47,27 @@ function filesBelow(folder: string, base: string): string[] {
 
 const at = (path: string, base: string): string => (path.startsWith("/") ? path : join(base, path));
 
+/** A name that is too long for a file is that of none. */
 function kindOf(path: string, base: string): "file" | "folder" | undefined {
-  const stat = statSync(at(path, base), { throwIfNoEntry: false });
-  return stat?.isDirectory() ? "folder" : stat?.isFile() ? "file" : undefined;
+  try {
+    const stat = statSync(at(path, base), { throwIfNoEntry: false });
+    return stat?.isDirectory() ? "folder" : stat?.isFile() ? "file" : undefined;
+  } catch (thrown) {
+    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENAMETOOLONG") return undefined;
+    throw unreadable(path, thrown);
+  }
 }
+
+function namesIn(folder: string, base: string): string[] {
+  try {
+    return readdirSync(at(folder, base));
+  } catch (thrown) {
+    throw unreadable(folder, thrown);
+  }
+}
+
+const unreadable = (file: string, cause: unknown): RotaError =>
+  faultAt({ file, line: 1 }, `can't be read: ${messageOf(cause)}`);
 
 function variablesIn(files: string[], base: string, note: (text: string) => void): Variables {
   const variables: Variables = new Map();
