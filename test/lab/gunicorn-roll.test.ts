@@ -1,4 +1,6 @@
 /** gunicorn's workers, replaced one by one under load; every class, version and fault with CHAOS=full. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { rollUnderLoad, type Rolling } from "./rolling.ts";
 import { startLoad } from "./load.ts";
@@ -28,6 +30,36 @@ test("under load and on kept connections, gthread workers are replaced one by on
   expectNothingLost(bad);
   expect(await gunicorn.runs()).toEqual(["2", "2", "2", "2"]);
 });
+
+test("a roll that lasts longer than a killed one is remembered for knows its own workers to the end", async () => {
+  await using gunicorn = await startRolled({ bootSeconds: 1 });
+  const roll = join(gunicorn.folder, "roll.py");
+  const text = await readFile(roll, "utf8");
+  const hasty = text.replace("FORGOTTEN_AFTER = 60.0", "FORGOTTEN_AFTER = 0.5");
+  expect(hasty).not.toBe(text);
+  await writeFile(roll, hasty);
+  const {
+    code,
+    seconds,
+    text: said,
+  } = await rollUnderLoad(gunicorn, [...(await gunicorn.switchTo("2")), ...["--boot-within", "2"]]);
+  expect(code, said).toBe(0);
+  expect(seconds).toBeGreaterThan(2.5); // or nothing was to be forgotten
+});
+
+test.runIf(isFull)(
+  "boots of a minute: nothing is lost, and hardly any time beyond them",
+  { timeout: 900_000 },
+  async () => {
+    const words = ["--timeout", "120"];
+    await using gunicorn = await startRolled({ workerClass: "gthread", bootSeconds: 60, words });
+    const one = await rollUnderLoad(gunicorn, await gunicorn.switchTo("2"), 40);
+    console.log(figures("a boot of a minute", one, 0));
+    expect(one.code, one.text).toBe(0);
+    expectNothingLost(one);
+    expect(one.seconds / (4 * one.bootSeconds)).toBeLessThanOrEqual(1.05);
+  },
+);
 
 test.runIf(isFull)(
   "all four at once, and a release that can't be imported goes back, its error shown",

@@ -76,7 +76,7 @@ export async function startRolled(options: RolledOptions = {}): Promise<Rolled> 
     accepting: async () => childrenOf(pid).filter(beats),
     log: () => readFile(log, "utf8"),
     untilReady: (count) =>
-      waitFor(`${count} workers of gunicorn to be ready`, 30_000, async () => {
+      waitFor(`${count} workers of gunicorn to be ready`, 30_000 + bootSeconds * 1_000, async () => {
         const ready = childrenOf(pid).filter(beats).length;
         return ready === count ? yes(undefined) : notYet(`${ready} are; see ${log}`);
       }),

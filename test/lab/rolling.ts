@@ -22,7 +22,7 @@ export interface Rolling {
 }
 
 export async function rollUnderLoad(app: Rolled, words: string[], perSecond = 60): Promise<Rolling> {
-  await using load = await startLoad({ urls: [app.url], perSecond });
+  await using load = await startLoad({ urls: [app.url], perSecond, maxSeconds: 600 });
   const roll = app.roll(...words);
   const watched = watch(app, roll);
   const { code, events, text, seconds } = await roll.ended;

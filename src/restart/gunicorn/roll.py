@@ -32,6 +32,7 @@ POLL = 0.03  # seconds
 REACTS_WITHIN = 15.0  # seconds in which a master must obey a signal
 LONGEST_LINE = 4000  # characters
 SAME_FOR = 1.0  # seconds that the workers must be the same at the end
+FORGOTTEN_AFTER = 60.0  # seconds beyond a boot after which workers forget a roll that was killed
 TICKS = os.sysconf("SC_CLK_TCK")
 KNOWN_CLASSES = ("sync", "gthread", "gevent", "tornado")
 
@@ -362,6 +363,7 @@ class Roll:
         self.moved = time.monotonic()  # when anything was last seen to change
         self.stopping = False
         self.drain_within = 0.0  # seconds; from `prepare` on
+        self.told_until = 0.0  # when workers forget that a roll is on
         self.count = 0  # of workers, as they were and shall be
 
     def expected_release(self):
@@ -439,6 +441,7 @@ class Roll:
         """The workers now. Raises Broken for a new one that can't serve."""
         if not self.gunicorn.runs():
             raise Broken(MASTER_ENDED)
+        self.go_on_announcing()
         workers = self.gunicorn.look()
         if self.datagrams:
             self.datagrams.receive()
@@ -510,9 +513,14 @@ class Roll:
     def announce(self, **more):
         """Tells new workers that a roll is on. After the switch of the release: from here on new means new code."""
         if self.gunicorn.board:
-            until = time.monotonic() + self.options.boot_within + 60
-            roll = {"nonce": self.nonce, "count": self.count, "until": until, "enforce": True}
+            self.told_until = time.monotonic() + self.options.boot_within + FORGOTTEN_AFTER
+            roll = {"nonce": self.nonce, "count": self.count, "until": self.told_until, "enforce": True}
             self.gunicorn.board.change(roll={**roll, "status_path": self.options.status_path, **more})
+
+    def go_on_announcing(self):
+        """A roll that was killed is forgotten by itself; one that lasts must not be."""
+        if self.told_until and self.told_until - time.monotonic() < self.options.boot_within + FORGOTTEN_AFTER / 2:
+            self.announce(enforce=self.gunicorn.board.read().get("roll", {}).get("enforce", True))
 
     def forward(self):
         self.announce()
