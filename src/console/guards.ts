@@ -45,9 +45,12 @@ export const ownPage: Guard = async (at, next) => {
   const isForeign =
     (site !== undefined && site !== "same-origin" && site !== "none") ||
     (origin !== undefined && hostIn(origin) !== hostOf(at));
+  // HEAD is refused: it would begin a stream that nobody ends.
   const isPlain =
     at.req.method === "GET" ||
-    (at.req.header("x-rota-console") === "1" && isJson(at.req.header("content-type")));
+    (at.req.method === "POST" &&
+      at.req.header("x-rota-console") === "1" &&
+      isJson(at.req.header("content-type")));
   return !isForeign && isPlain ? next() : refusal(at, 403, "not from the console's own page");
 };
 

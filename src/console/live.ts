@@ -12,7 +12,7 @@ const sign = new TextEncoder().encode(":\n\n");
 
 export function liveStream(at: Context<Env>, { feed, people }: ConsoleParts): Response {
   const token = at.get("token");
-  let end = (): void => {};
+  let [isOver, end] = [false, (): void => {}];
   const body = new ReadableStream<Frame>(
     {
       start(controller) {
@@ -23,6 +23,7 @@ export function liveStream(at: Context<Env>, { feed, people }: ConsoleParts): Re
         const beat = async (): Promise<void> => {
           // A journal that does not answer shuts nobody out.
           const isIn = await people.whose(token).catch(() => true);
+          if (isOver) return; // the page went away meanwhile: what is sent now would throw
           if (isIn) return send(sign);
           end();
           controller.close();
@@ -30,6 +31,7 @@ export function liveStream(at: Context<Env>, { feed, people }: ConsoleParts): Re
         const beats = setInterval(() => void beat(), pulse);
         const unwatch = feed.watch(send);
         end = () => {
+          isOver = true;
           clearInterval(beats);
           unwatch();
         };
