@@ -1,5 +1,6 @@
 /** Each way in that is none, and its refusal. */
 import { expect, test } from "vitest";
+import { RotaError } from "../../src/base/errors.ts";
 import { consoleApp } from "../../src/console/app.ts";
 import { type FakeParts, fakeParts, runView, tokens } from "./parts.ts";
 
@@ -217,6 +218,30 @@ test("whoever is signed in sees who they are and what a deploy needs, and no fil
   expect(await response.json()).toEqual({ name: "vic", role: "viewer", fleet: "shop", needs: ["RELEASE"] });
   expect((await ask({ path: "/api/preview", headers: as("vic") })).status).toBe(403);
 });
+
+test("where the journal is, is not told to who only says to have a token", async () => {
+  const parts = fakeParts();
+  const down = new RotaError("JOURNAL", { problem: "the journal postgres://rota@db.internal/rota is down" });
+  parts.people.whose = () => Promise.reject(down);
+  const { ask } = asking(parts);
+  for (const path of ["/api/me", "/metrics", "/api/sign-in"]) {
+    const method = path === "/api/sign-in" ? "POST" : "GET";
+    const body = JSON.stringify({ token: "rota_guess" });
+    const response = await ask({ path, method, body, headers: as("ann") });
+    expect([response.status, await response.json()], path).toEqual([
+      503,
+      { problem: "the journal does not answer" },
+    ]);
+  }
+});
+
+test.each(["null", "7", '"x"', "[]", "{}", '{"token":7}'])(
+  "a sign-in with %s is refused, and is no defect",
+  async (body) => {
+    const { ask } = asking();
+    expect((await ask({ path: "/api/sign-in", headers: own, body })).status).toBe(401);
+  },
+);
 
 test("the health page is for everybody, and tells no more than whether it is well", async () => {
   const well = asking();
