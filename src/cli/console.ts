@@ -42,8 +42,10 @@ export async function serve(args: ConsoleArgs, io: Io): Promise<ExitCode> {
   const guest = io.keyboard && { name: whoIsThis(io.env), role: "operator" as const, token: newToken() };
   if (!guest) await someoneMustHaveToken(journal);
   const again = tellAgain(site, journal, io);
-  using begun = starter([process.execPath, process.argv[1] ?? ""], { env: io.env, cwd: io.cwd }, () =>
-    feed.hurry(),
+  using begun = starter(
+    [process.execPath, process.argv[1] ?? ""],
+    { env: io.env, cwd: io.cwd, inventory },
+    () => feed.hurry(),
   );
   const look = looking(site, journal, (seen) => void again(seen));
   await using feed = startFeed({ look, begun: begun.begun }, systemClock);

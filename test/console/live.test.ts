@@ -19,8 +19,7 @@ test.each([true, false])(
     const response = await app.request("/api/live", { headers: asAnn }, env);
     expect(response.status).toBe(200);
     const person = { name: "ann", role: "operator" as const };
-    parts.people.whose = () =>
-      new Promise((resolve) => asked.push(() => resolve(isIn ? person : undefined)));
+    parts.people.whose = () => new Promise((resolve) => asked.push(() => resolve(isIn ? person : undefined)));
     vi.advanceTimersByTime(5_000);
     vi.useRealTimers();
     expect(asked).toHaveLength(1);
