@@ -13,6 +13,8 @@ import { type Site, whoIsThis } from "./site.ts";
 /** Milliseconds after a try that did not help. */
 const rest = 10_000;
 
+const failed = "what a balancer has forgotten could not be told again";
+
 /**
  * A balancer that was reloaded has forgotten which nodes are out. Whoever looks at the fleet all the time tells it again,
  * under the lease; while somebody else has that, it is theirs to notice.
@@ -23,7 +25,11 @@ export function tellAgain(site: Site, journal: OpenJournal, io: Io): (seen: Flee
     site.fleet.pools.filter((p) => p.statusPage).flatMap((p) => p.nodes.map(({ name }) => name)),
   );
   return async (seen) => {
-    const wrong = seen.nodes.filter(({ name, wrong: what }) => what !== undefined && !byPage.has(name));
+    // Others may be wrong in a way that is not for us to set right: no lease is taken for them.
+    const wrong = seen.nodes.filter(
+      ({ name, absence, entries }) =>
+        absence !== undefined && !byPage.has(name) && entries.some((entry) => hasForgotten(entry, absence)),
+    );
     if (busy || wrong.length === 0 || seen.lease !== undefined || systemClock.now() < notBefore) return;
     busy = true;
     try {
@@ -35,7 +41,7 @@ export function tellAgain(site: Site, journal: OpenJournal, io: Io): (seen: Flee
       );
       for (const text of told) io.err(text);
     } catch (thrown) {
-      io.err(`what a balancer has forgotten could not be told again: ${messageOf(thrown)}`);
+      io.err(`${failed}: ${messageOf(thrown)}`);
     } finally {
       notBefore = systemClock.now() + rest;
       busy = false;
@@ -55,11 +61,16 @@ async function tell(names: string[], site: Site, journal: OpenJournal, io: Io): 
   const { entries } = await site.balancers.survey("change");
   const told: string[] = [];
   for (const absence of absences) {
-    const back = entries.filter((entry) => entry.admin === "ready" && wasFound(entry, absence));
+    const back = entries.filter((entry) => hasForgotten(entry, absence));
     if (back.length === 0) continue;
     await lease.mustHold();
-    // A person's hold was a drain; what a run left out may be ill.
-    await site.balancers.set(back, absence.kind === "hold" ? "drain" : "maint");
+    try {
+      // A person's hold was a drain; what a run left out may be ill.
+      await site.balancers.set(back, absence.kind === "hold" ? "drain" : "maint");
+    } catch (thrown) {
+      told.push(`${failed}: ${absence.node}: ${messageOf(thrown)}`);
+      continue; // the others are no less forgotten
+    }
     const what = `${absence.node} at ${back.map(({ balancer, backend }) => `${balancer}/${backend}`).join(", ")}`;
     await journal.did({ deed: "tell again", fleet, run: absence.run, by, reason: claim.reason, what });
     told.push(`told again that ${what} is out`);
@@ -67,5 +78,5 @@ async function tell(names: string[], site: Site, journal: OpenJournal, io: Io): 
   return told;
 }
 
-const wasFound = (entry: Entry, { found }: Absence): boolean =>
-  found.some((place) => samePlace(place, entry));
+const hasForgotten = (entry: Entry, { found }: Absence): boolean =>
+  entry.admin === "ready" && found.some((place) => samePlace(place, entry));
