@@ -118,3 +118,22 @@ test("a balancer that takes no commands keeps no other from being told", async (
     "told again that web2 at lb1/app is out",
   ]);
 });
+
+test("who put a node back by hand, through HAProxy's own socket, is not fought: only a new worker forgets", async () => {
+  await using site = await fakeSite();
+  await site.rota("drain", "web1", "--reason", "disk");
+  const said: string[] = [];
+  await using open = openSite({ inventory: site.inventory, nodes: [] }, ioOf(site, said));
+  await using journal = await site.journal();
+  const again = tellAgain(open, journal, ioOf(site, said));
+  const look = async (): Promise<void> => again((await lookAt(open, journal, "")).seen);
+  await look(); // it is out
+  site.balancer("lb1").server("app", "web1").admin = 0;
+  await look();
+  expect(said).toEqual([]);
+  expect(site.balancer("lb1").stateOf("app", "web1")).toBe("ready");
+  site.balancer("lb2").reload();
+  await look();
+  expect(said).toEqual(["told again that web1 at lb2/app is out"]);
+  expect(site.balancer("lb1").stateOf("app", "web1")).toBe("ready");
+});
