@@ -99,8 +99,14 @@ export function consoleApp(parts: ConsoleParts, isTls: boolean): Hono<Env> {
   return app;
 }
 
+/** Each page is told of it. */
+const mostNamed = 8;
+
 function sayAct(act: Act): string {
-  if ("nodes" in act) return [act.do, ...act.nodes].join(" ");
+  if ("nodes" in act) {
+    const more = act.nodes.length - mostNamed;
+    return [act.do, ...act.nodes.slice(0, mostNamed), ...(more > 0 ? [`and ${more} more`] : [])].join(" ");
+  }
   return "run" in act ? `${act.do} ${act.run}` : act.do;
 }
 

@@ -104,6 +104,15 @@ test.each(["/api/me", "/api/live", "/api/runs", "/api/runs/ab12", "/api/runs/ab1
   },
 );
 
+test("an act on very many nodes is told in short: every page is told of it, with each of the last fifty", async () => {
+  const { parts, ask } = asking();
+  const nodes = Array.from({ length: 2_000 }, (_, i) => `web${i}`);
+  const body = JSON.stringify({ do: "rotate", nodes });
+  expect((await ask({ headers: as("ann"), body })).status).toBe(202);
+  expect(parts.started[0]?.what).toBe("rotate web0 web1 web2 web3 web4 web5 web6 web7 and 1992 more");
+  expect(parts.started[0]?.words).toContain("web1999");
+});
+
 test("other methods change nothing", async () => {
   const { parts, ask } = asking();
   for (const method of ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
