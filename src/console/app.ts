@@ -86,10 +86,10 @@ export function consoleApp(parts: ConsoleParts, isTls: boolean): Hono<Env> {
   );
 
   app.post("/api/preview", operatorOnly, async (at) =>
-    at.json({ lines: await parts.preview(readAct(await at.req.json())) }),
+    at.json({ lines: await parts.preview(ownAct(await at.req.json(), parts.about)) }),
   );
   app.post("/api/acts", operatorOnly, async (at) => {
-    const act = readAct(await at.req.json());
+    const act = ownAct(await at.req.json(), parts.about);
     const by = `${at.get("person").name} (console)`;
     const begun = parts.starter.start(wordsOf(act, parts.inventory), { by, what: sayAct(act) });
     parts.feed.hurry();
@@ -97,6 +97,18 @@ export function consoleApp(parts: ConsoleParts, isTls: boolean): Hono<Env> {
   });
   app.notFound((at) => at.json({ problem: "there is nothing here" }, 404));
   return app;
+}
+
+/** Commands and hooks are run with what is set: PATH, or LD_PRELOAD, is for who has a terminal. @throws RotaError USAGE */
+function ownAct(body: unknown, { fleet, needs }: About): Act {
+  const act = readAct(body);
+  const others = Object.keys(("set" in act && act.set) || {}).filter((name) => !needs.includes(name));
+  if (others.length === 0) return act;
+  throw new RotaError("USAGE", {
+    problem: `no pool of ${fleet} needs ${others.join(", ")}`,
+    left: "nothing was touched",
+    next: "rota deploy --set on a terminal",
+  });
 }
 
 /** Each page is told of it. */

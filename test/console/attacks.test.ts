@@ -113,6 +113,23 @@ test("an act on very many nodes is told in short: every page is told of it, with
   expect(parts.started[0]?.words).toContain("web1999");
 });
 
+test.each(["PATH", "LD_PRELOAD", "GIT_SSH_COMMAND", "NODE_OPTIONS"])(
+  "%s is no value that a deploy asks for: the page sets nothing else, as commands and hooks are run with it",
+  async (name) => {
+    const { parts, ask } = asking();
+    for (const path of ["/api/acts", "/api/preview"])
+      for (const act of ["deploy", "rotate", "ready"]) {
+        const body = JSON.stringify({ do: act, nodes: ["web1"], set: { RELEASE: "2", [name]: "x" } });
+        const response = await ask({ path, headers: as("ann"), body });
+        expect([response.status, await response.json()]).toMatchObject([
+          400,
+          { code: "USAGE", problem: `no pool of shop needs ${name}` },
+        ]);
+      }
+    expect(parts.started).toEqual([]);
+  },
+);
+
 test("other methods change nothing", async () => {
   const { parts, ask } = asking();
   for (const method of ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
