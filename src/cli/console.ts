@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
+import { lasting } from "../base/lasting.ts";
 import type { Act } from "../console/acts.ts";
 import { startFeed } from "../console/feed.ts";
 import { pageFiles } from "../console/page-files.ts";
@@ -30,6 +31,8 @@ export interface ConsoleArgs extends ListenArgs {
 
 /** Milliseconds without a look at the fleet that are too many. */
 const blind = 30_000;
+/** Milliseconds for which an answer of the journal stands. */
+const [totalsLast, healthLasts] = [5_000, 1_000];
 
 /** Until it is stopped. What it began goes on. */
 export async function serve(args: ConsoleArgs, io: Io): Promise<ExitCode> {
@@ -42,11 +45,24 @@ export async function serve(args: ConsoleArgs, io: Io): Promise<ExitCode> {
   const guest = io.keyboard && { name: whoIsThis(io.env), role: "operator" as const, token: newToken() };
   if (!guest) await someoneMustHaveToken(journal);
   const again = tellAgain(site, journal, io);
-  using begun = starter([process.execPath, process.argv[1] ?? ""], { env: io.env, cwd: io.cwd }, () =>
-    feed.hurry(),
+  using begun = starter(
+    [process.execPath, process.argv[1] ?? ""],
+    { env: io.env, cwd: io.cwd, inventory },
+    () => feed.hurry(),
   );
   const look = looking(site, journal, (seen) => void again(seen));
   await using feed = startFeed({ look, begun: begun.begun }, systemClock);
+  // Of a large journal half a second's work, and anybody may ask for health: not for each who asks.
+  const totals = lasting(totalsLast, () => journal.totals(fleet.name), systemClock);
+  const answers = lasting(
+    healthLasts,
+    () =>
+      journal.holderOf(fleet.name).then(
+        () => true,
+        () => false,
+      ),
+    systemClock,
+  );
   const parts = {
     feed,
     people: peopleIn(journal, guest),
@@ -66,14 +82,10 @@ export async function serve(args: ConsoleArgs, io: Io): Promise<ExitCode> {
     },
     about: { fleet: fleet.name, needs: [...new Set(fleet.pools.flatMap(({ needs }) => needs))] },
     inventory,
-    metrics: () => metricsText(journal, fleet.name, feed.latest()?.fleet),
+    metrics: () => metricsText({ totals }, fleet.name, feed.latest()?.fleet),
     // For everybody: why, and where the journal is, is for those who are signed in.
     illness: async () => {
-      const answers = await journal.holderOf(fleet.name).then(
-        () => true,
-        () => false,
-      );
-      if (!answers) return "the journal does not answer";
+      if (!(await answers())) return "the journal does not answer";
       return feed.age() > blind ? "the fleet was not looked at for half a minute" : undefined;
     },
     page: pageFiles(),

@@ -86,10 +86,10 @@ export function consoleApp(parts: ConsoleParts, isTls: boolean): Hono<Env> {
   );
 
   app.post("/api/preview", operatorOnly, async (at) =>
-    at.json({ lines: await parts.preview(readAct(await at.req.json())) }),
+    at.json({ lines: await parts.preview(ownAct(await at.req.json(), parts.about)) }),
   );
   app.post("/api/acts", operatorOnly, async (at) => {
-    const act = readAct(await at.req.json());
+    const act = ownAct(await at.req.json(), parts.about);
     const by = `${at.get("person").name} (console)`;
     const begun = parts.starter.start(wordsOf(act, parts.inventory), { by, what: sayAct(act) });
     parts.feed.hurry();
@@ -99,8 +99,26 @@ export function consoleApp(parts: ConsoleParts, isTls: boolean): Hono<Env> {
   return app;
 }
 
+/** Commands and hooks are run with what is set: PATH, or LD_PRELOAD, is for who has a terminal. @throws RotaError USAGE */
+function ownAct(body: unknown, { fleet, needs }: About): Act {
+  const act = readAct(body);
+  const others = Object.keys(("set" in act && act.set) || {}).filter((name) => !needs.includes(name));
+  if (others.length === 0) return act;
+  throw new RotaError("USAGE", {
+    problem: `no pool of ${fleet} needs ${others.join(", ")}`,
+    left: "nothing was touched",
+    next: "rota deploy --set on a terminal",
+  });
+}
+
+/** Each page is told of it. */
+const mostNamed = 8;
+
 function sayAct(act: Act): string {
-  if ("nodes" in act) return [act.do, ...act.nodes].join(" ");
+  if ("nodes" in act) {
+    const more = act.nodes.length - mostNamed;
+    return [act.do, ...act.nodes.slice(0, mostNamed), ...(more > 0 ? [`and ${more} more`] : [])].join(" ");
+  }
   return "run" in act ? `${act.do} ${act.run}` : act.do;
 }
 

@@ -86,7 +86,8 @@ export function startFeed({ look, begun }: Sources, clock: Clock): Feed {
       const many = (last?.fleet.nodes.length ?? 0) >= isLarge;
       const rest = isAlone ? pace.alone : many ? pace.large : pace.watched;
       const wait = Math.min(pace.slowest, Math.max(rest, (user + system) / 1_000 / share));
-      await clock.sleep(wait, AbortSignal.any([over.signal, hurried.signal]));
+      // Not AbortSignal.any(): on Node 20 each call leaves 100 bytes on the signal that lives as long as the console.
+      await clock.sleep(wait, hurried.signal);
       if (hurried.signal.aborted) {
         await clock.sleep(pace.hurried, over.signal);
         hurried = new AbortController();
@@ -113,6 +114,7 @@ export function startFeed({ look, begun }: Sources, clock: Clock): Feed {
     hurry: () => hurried.abort(),
     async [Symbol.asyncDispose]() {
       over.abort();
+      hurried.abort();
       await running;
     },
   };

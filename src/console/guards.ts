@@ -1,11 +1,14 @@
 /** Who is let through to which route, and from where. */
 import type { Context, MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
+import * as z from "zod";
 import type { Env } from "./app.ts";
 import { type People, failuresPerMinute } from "./people.ts";
 
 type Guard = MiddlewareHandler<Env>;
 type At = Context<Env>;
+
+const signIn = z.object({ token: z.string().regex(/^[\w-]{1,200}$/) });
 
 const cookie = "rota_token";
 /** Seconds that a browser keeps a token. */
@@ -45,9 +48,12 @@ export const ownPage: Guard = async (at, next) => {
   const isForeign =
     (site !== undefined && site !== "same-origin" && site !== "none") ||
     (origin !== undefined && hostIn(origin) !== hostOf(at));
+  // HEAD is refused: it would begin a stream that nobody ends.
   const isPlain =
     at.req.method === "GET" ||
-    (at.req.header("x-rota-console") === "1" && isJson(at.req.header("content-type")));
+    (at.req.method === "POST" &&
+      at.req.header("x-rota-console") === "1" &&
+      isJson(at.req.header("content-type")));
   return !isForeign && isPlain ? next() : refusal(at, 403, "not from the console's own page");
 };
 
@@ -78,7 +84,9 @@ export function doorOf(people: People, isTls: boolean): Door {
     const { address } = at.env;
     if (failures.isTooMany(address) && !people.wasKnown(token))
       return refusal(at, 429, "too many tries; wait a minute");
-    const person = await people.whose(token);
+    // Why, and where the journal is, is not for who may be nobody.
+    const person = await people.whose(token).catch(() => "not known" as const);
+    if (person === "not known") return refusal(at, 503, "the journal does not answer");
     if (person) return { person, token };
     failures.count(address);
     return refusal(at, 401, "this token is not known");
@@ -95,9 +103,8 @@ export function doorOf(people: People, isTls: boolean): Door {
       return next();
     },
     async signIn(at) {
-      const { token } = await at.req.json<{ token?: unknown }>();
-      if (typeof token !== "string" || !/^[\w-]{1,200}$/.test(token))
-        return refusal(at, 401, "this is no token");
+      const token = signIn.safeParse(await at.req.json()).data?.token;
+      if (token === undefined) return refusal(at, 401, "this is no token");
       const entered = await enter(at, token);
       if (entered instanceof Response) return entered;
       at.header("set-cookie", cookieOf(token, signedInFor, isTls || isBehindTls(at)));
@@ -122,5 +129,5 @@ const tokenIn = (at: At): string | undefined =>
   new RegExp(`(?:^|; )${cookie}=([\\w-]+)`).exec(at.req.header("cookie") ?? "")?.[1] ??
   /^Bearer ([\w-]+)$/.exec(at.req.header("authorization") ?? "")?.[1];
 
-const refusal = (at: At, status: 401 | 403 | 421 | 429, problem: string): Response =>
+const refusal = (at: At, status: 401 | 403 | 421 | 429 | 503, problem: string): Response =>
   at.json({ problem }, status);

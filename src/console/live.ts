@@ -5,24 +5,27 @@ import type { Frame } from "./feed.ts";
 
 /** Milliseconds between two signs of life, as a proxy would end a stream that is silent; then its token is looked at, too. */
 const pulse = 5_000;
-/** Bytes that a page may be behind; one that does not read is let go, comes again by itself, and is told all. */
+/** Bytes that a page may be behind, besides the first message, which may be large and slow on its way; one that does not read is let go, comes again by itself, and is told all. */
 const mostBehind = 1_000_000;
 
 const sign = new TextEncoder().encode(":\n\n");
 
 export function liveStream(at: Context<Env>, { feed, people }: ConsoleParts): Response {
   const token = at.get("token");
-  let end = (): void => {};
+  let first = 0;
+  let [isOver, end] = [false, (): void => {}];
   const body = new ReadableStream<Frame>(
     {
       start(controller) {
         const send = (frame: Frame): void => {
-          if ((controller.desiredSize ?? 0) >= -mostBehind) controller.enqueue(frame);
+          first ||= frame.length;
+          if ((controller.desiredSize ?? 0) >= -mostBehind - first) controller.enqueue(frame);
           else at.env.hangUp(); // which cancels the stream
         };
         const beat = async (): Promise<void> => {
           // A journal that does not answer shuts nobody out.
           const isIn = await people.whose(token).catch(() => true);
+          if (isOver) return; // the page went away meanwhile: what is sent now would throw
           if (isIn) return send(sign);
           end();
           controller.close();
@@ -30,6 +33,7 @@ export function liveStream(at: Context<Env>, { feed, people }: ConsoleParts): Re
         const beats = setInterval(() => void beat(), pulse);
         const unwatch = feed.watch(send);
         end = () => {
+          isOver = true;
           clearInterval(beats);
           unwatch();
         };

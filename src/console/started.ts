@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as z from "zod";
 import { RotaError } from "../base/errors.ts";
+import { typedWord } from "../base/quote.ts";
 
 export interface Begun {
   id: string;
@@ -44,10 +45,13 @@ const said = z.looseObject({
     .optional(),
 });
 
-/** @param program how rota is run: "node", then the path of rota */
+/**
+ * @param program how rota is run: "node", then the path of rota
+ * @param inventory the way to it, which is told to nobody
+ */
 export function starter(
   [program, ...first]: [string, ...string[]],
-  { env, cwd }: { env: Record<string, string | undefined>; cwd: string },
+  { env, cwd, inventory }: { env: Record<string, string | undefined>; cwd: string; inventory: string },
   onChange: () => void,
 ): Starter {
   const all: Begun[] = [];
@@ -69,7 +73,7 @@ export function starter(
       const one: Begun = { id: randomBytes(6).toString("hex"), by, what, at: new Date().toISOString() };
       all.unshift(one);
       all.splice(most);
-      const child = spawn(program, [...first, ...words], {
+      const child: ChildProcess = spawn(program, [...first, ...words], {
         cwd,
         env: { ...env, ROTA_BY: by },
         detached: true,
@@ -77,11 +81,12 @@ export function starter(
       });
       children.add(child);
       let rest = "";
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      // There is none where too many files are open.
+      child.stdout?.setEncoding("utf8").on("data", (text: string) => {
         const lines = (rest + text).split("\n");
         rest = (lines.pop() ?? "").slice(-1_000_000);
         const before = one.run;
-        for (const line of lines) hear(one, line);
+        for (const line of lines) hear(one, line, inventory);
         if (one.run !== before) onChange();
       });
       child.once("error", ({ message }) => {
@@ -99,19 +104,21 @@ export function starter(
   };
 }
 
-function hear(one: Begun, line: string): void {
+function hear(one: Begun, line: string, inventory: string): void {
   const read = said.safeParse(parsed(line));
   if (!read.success) return;
   const { type, run, error, problem, left, next } = read.data;
   if (run !== undefined) one.run = run;
-  if (error) Object.assign(one, definedOf(error));
-  else if (type === "run ended") Object.assign(one, definedOf({ problem, left, next }));
+  const told = error ?? (type === "run ended" ? { problem, left, next } : {});
+  for (const key of ["problem", "left", "next"] as const) {
+    const text = told[key];
+    if (text !== undefined) one[key] = withoutWay(text, inventory);
+  }
 }
 
-const definedOf = ({ problem, left, next }: { problem?: unknown; left?: unknown; next?: unknown }): object =>
-  Object.fromEntries(
-    Object.entries({ problem, left, next }).filter(([, value]) => typeof value === "string"),
-  );
+/** Viewers see it too. */
+const withoutWay = (text: string, inventory: string): string =>
+  text.replaceAll(` -i ${typedWord(inventory)}`, "").replaceAll(inventory, "the inventory");
 
 function parsed(line: string): unknown {
   try {

@@ -5,21 +5,23 @@ import { tellAgain } from "../../src/cli/tell-again.ts";
 import { thisProcess } from "../../src/journal/process.ts";
 import { type FakeSite, fakeSite } from "../fakes/site.ts";
 
+const ioOf = (site: FakeSite, said: string[]) => ({
+  out: () => undefined,
+  err: (text: string) => void said.push(text),
+  outGone: () => false,
+  env: site.env,
+  cwd: "/",
+  terminal: undefined,
+  colourOut: false,
+  width: 80,
+  keyboard: undefined,
+  questions: process.stderr,
+});
+
 /** One look of a console at the site. */
 async function lookOnce(site: FakeSite): Promise<string[]> {
   const said: string[] = [];
-  const io = {
-    out: () => undefined,
-    err: (text: string) => void said.push(text),
-    outGone: () => false,
-    env: site.env,
-    cwd: "/",
-    terminal: undefined,
-    colourOut: false,
-    width: 80,
-    keyboard: undefined,
-    questions: process.stderr,
-  };
+  const io = ioOf(site, said);
   await using open = openSite({ inventory: site.inventory, nodes: [] }, io);
   await using journal = await site.journal();
   const { seen } = await lookAt(open, journal, "");
@@ -69,4 +71,69 @@ test("while somebody else has the lease it is theirs to notice; and who came bac
   expect(site.stateOf("web1")).toBe("ready");
   site.balancer("lb1").reload();
   expect(await lookOnce(site)).toEqual([]);
+});
+
+test("what it can't set right takes nobody's lease: a place that was not there when the node was taken out", async () => {
+  await using site = await fakeSite();
+  await site.rota("drain", "web1", "--reason", "disk");
+  await using open = openSite({ inventory: site.inventory, nodes: [] }, ioOf(site, []));
+  await using journal = await site.journal();
+  const { seen } = await lookAt(open, journal, "");
+  const wrong = {
+    ...seen,
+    nodes: seen.nodes.map((node) =>
+      node.name === "web1" ? { ...node, wrong: "is out on lb1/app and IN ROTATION on lb2/app" } : node,
+    ),
+  };
+  const takes: unknown[] = [];
+  const watchful = {
+    ...journal,
+    take: (claim: Parameters<typeof journal.take>[0]) => (takes.push(claim), journal.take(claim)),
+  };
+  await tellAgain(open, watchful, ioOf(site, []))(wrong);
+  expect(takes).toEqual([]);
+});
+
+test("a balancer that takes no commands keeps no other from being told", async () => {
+  await using site = await fakeSite({ nodes: 4 });
+  expect((await site.rota("drain", "web1", "web2", "--reason", "disk", "--yes")).code).toBe(0);
+  site.balancer("lb1").reload();
+  const said: string[] = [];
+  await using open = openSite({ inventory: site.inventory, nodes: [] }, ioOf(site, said));
+  await using journal = await site.journal();
+  const { seen } = await lookAt(open, journal, "");
+  const { balancers } = open;
+  let first = true;
+  open.balancers = {
+    ...balancers,
+    set: (places, state) => {
+      if (!first) return balancers.set(places, state);
+      first = false;
+      return Promise.reject(new Error("lb1 does not let us"));
+    },
+  };
+  await tellAgain(open, journal, ioOf(site, said))(seen);
+  expect(said).toEqual([
+    "what a balancer has forgotten could not be told again: web1: lb1 does not let us",
+    "told again that web2 at lb1/app is out",
+  ]);
+});
+
+test("who put a node back by hand, through HAProxy's own socket, is not fought: only a new worker forgets", async () => {
+  await using site = await fakeSite();
+  await site.rota("drain", "web1", "--reason", "disk");
+  const said: string[] = [];
+  await using open = openSite({ inventory: site.inventory, nodes: [] }, ioOf(site, said));
+  await using journal = await site.journal();
+  const again = tellAgain(open, journal, ioOf(site, said));
+  const look = async (): Promise<void> => again((await lookAt(open, journal, "")).seen);
+  await look(); // it is out
+  site.balancer("lb1").server("app", "web1").admin = 0;
+  await look();
+  expect(said).toEqual([]);
+  expect(site.balancer("lb1").stateOf("app", "web1")).toBe("ready");
+  site.balancer("lb2").reload();
+  await look();
+  expect(said).toEqual(["told again that web1 at lb2/app is out"]);
+  expect(site.balancer("lb1").stateOf("app", "web1")).toBe("ready");
 });

@@ -1,5 +1,6 @@
 /** Each way in that is none, and its refusal. */
 import { expect, test } from "vitest";
+import { RotaError } from "../../src/base/errors.ts";
 import { consoleApp } from "../../src/console/app.ts";
 import { type FakeParts, fakeParts, runView, tokens } from "./parts.ts";
 
@@ -100,6 +101,32 @@ test.each(["/api/me", "/api/live", "/api/runs", "/api/runs/ab12", "/api/runs/ab1
     const crossed = { ...as("ann"), "sec-fetch-site": "cross-site" };
     expect((await ask({ path, method: "GET", headers: crossed })).status).toBe(403);
     expect(response.headers.get("cache-control")).toBe("no-store");
+  },
+);
+
+test("an act on very many nodes is told in short: every page is told of it, with each of the last fifty", async () => {
+  const { parts, ask } = asking();
+  const nodes = Array.from({ length: 2_000 }, (_, i) => `web${i}`);
+  const body = JSON.stringify({ do: "rotate", nodes });
+  expect((await ask({ headers: as("ann"), body })).status).toBe(202);
+  expect(parts.started[0]?.what).toBe("rotate web0 web1 web2 web3 web4 web5 web6 web7 and 1992 more");
+  expect(parts.started[0]?.words).toContain("web1999");
+});
+
+test.each(["PATH", "LD_PRELOAD", "GIT_SSH_COMMAND", "NODE_OPTIONS"])(
+  "%s is no value that a deploy asks for: the page sets nothing else, as commands and hooks are run with it",
+  async (name) => {
+    const { parts, ask } = asking();
+    for (const path of ["/api/acts", "/api/preview"])
+      for (const act of ["deploy", "rotate", "ready"]) {
+        const body = JSON.stringify({ do: act, nodes: ["web1"], set: { RELEASE: "2", [name]: "x" } });
+        const response = await ask({ path, headers: as("ann"), body });
+        expect([response.status, await response.json()]).toMatchObject([
+          400,
+          { code: "USAGE", problem: `no pool of shop needs ${name}` },
+        ]);
+      }
+    expect(parts.started).toEqual([]);
   },
 );
 
@@ -217,6 +244,30 @@ test("whoever is signed in sees who they are and what a deploy needs, and no fil
   expect(await response.json()).toEqual({ name: "vic", role: "viewer", fleet: "shop", needs: ["RELEASE"] });
   expect((await ask({ path: "/api/preview", headers: as("vic") })).status).toBe(403);
 });
+
+test("where the journal is, is not told to who only says to have a token", async () => {
+  const parts = fakeParts();
+  const down = new RotaError("JOURNAL", { problem: "the journal postgres://rota@db.internal/rota is down" });
+  parts.people.whose = () => Promise.reject(down);
+  const { ask } = asking(parts);
+  for (const path of ["/api/me", "/metrics", "/api/sign-in"]) {
+    const method = path === "/api/sign-in" ? "POST" : "GET";
+    const body = JSON.stringify({ token: "rota_guess" });
+    const response = await ask({ path, method, body, headers: as("ann") });
+    expect([response.status, await response.json()], path).toEqual([
+      503,
+      { problem: "the journal does not answer" },
+    ]);
+  }
+});
+
+test.each(["null", "7", '"x"', "[]", "{}", '{"token":7}'])(
+  "a sign-in with %s is refused, and is no defect",
+  async (body) => {
+    const { ask } = asking();
+    expect((await ask({ path: "/api/sign-in", headers: own, body })).status).toBe(401);
+  },
+);
 
 test("the health page is for everybody, and tells no more than whether it is well", async () => {
   const well = asking();

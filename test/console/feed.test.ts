@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Clock } from "../../src/base/clock.ts";
 import type { Message, Picture } from "../../src/console/changes.ts";
 import { startFeed } from "../../src/console/feed.ts";
@@ -124,4 +124,14 @@ test("a look that fails is said once, ages, and is over when one succeeds; what 
   await seen.pass(1_000);
   expect(seen.heard.at(-1)).toMatchObject({ trouble: null, names: ["web1"] });
   await seen.feed[Symbol.asyncDispose]();
+});
+
+test("a look leaves nothing behind: a console looks for months", async () => {
+  const any = vi.spyOn(AbortSignal, "any");
+  const seen = watched(async () => picture([nodeView("web1")]));
+  await seen.pass(20_000);
+  expect(seen.looks()).toBeGreaterThan(5);
+  await seen.feed[Symbol.asyncDispose]();
+  expect(any).not.toHaveBeenCalled(); // Node 20 keeps something of each call
+  any.mockRestore();
 });

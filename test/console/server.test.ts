@@ -4,7 +4,8 @@ import { type Socket, connect } from "node:net";
 import { expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
 import { notYet, yes } from "../../src/base/poll.ts";
-import { startFeed } from "../../src/console/feed.ts";
+import { consoleApp } from "../../src/console/app.ts";
+import { type Frame, startFeed } from "../../src/console/feed.ts";
 import { serveConsole } from "../../src/console/server.ts";
 import { waitFor } from "../lab/wait.ts";
 import { fakeParts, nodeView, picture, tokens } from "./parts.ts";
@@ -71,6 +72,32 @@ test("a page that does not read is let go before it costs much", { timeout: 30_0
     return watchers === 0 ? yes(undefined) : notYet(`${count} looks`);
   });
   socket.destroy();
+});
+
+test("a page on a slow line is told all of a fleet that is larger than what it may be behind", async () => {
+  const nodes = Array.from({ length: 8_000 }, (_, i) => nodeView(`web${i}`, { note: "x".repeat(200) }));
+  let listener: (frame: Frame) => void = () => undefined;
+  const parts = fakeParts();
+  const whole = new TextEncoder().encode(`data: ${JSON.stringify(nodes)}\n\n`);
+  expect(whole.length).toBeGreaterThan(2_000_000);
+  parts.feed.watch = (told) => {
+    told(whole);
+    listener = told;
+    return () => undefined;
+  };
+  let hungUp = false;
+  const app = consoleApp(parts, false);
+  const response = await app.request(
+    "/api/live",
+    { headers: { host: "localhost", authorization: `Bearer ${tokens.ann}` } },
+    { address: "10.0.0.1", hangUp: () => (hungUp = true) },
+  );
+  const change = new TextEncoder().encode("data: {}\n\n");
+  for (let i = 0; i < 50; i++) listener(change); // while the first is still on its way
+  expect(hungUp).toBe(false);
+  for (let i = 0; i < 2_000; i++) listener(new Uint8Array(2_000));
+  expect(hungUp).toBe(true);
+  await response.body?.cancel();
 });
 
 test("headers that are too large, and what is no HTTP, are refused", async () => {
