@@ -92,6 +92,7 @@ function sectionsOf(schema: Schema, path: string, description: string, via = "")
       ...inside.flatMap(([key, value]) => sectionsOf(value, below(key), "")),
     ];
   }
+  if (schema.items) return sectionsOf(schema.items, path, said);
   const values = schema.additionalProperties;
   return typeof values === "object" ? sectionsOf(values, below("NAME"), said) : [];
 }

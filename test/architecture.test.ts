@@ -12,6 +12,7 @@ const floors = [
   ["balancer", "journal"],
   ["doctor"],
   ["board"],
+  ["notices"],
   ["cli"],
 ];
 

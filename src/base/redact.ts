@@ -13,6 +13,12 @@ export function redactor(secrets: Iterable<string>): Redact {
   };
 }
 
+/** The same for every text in a value of plain data. @param redact told the key that the text stands under, too */
+export const redactAll = <T>(value: T, redact: (text: string, key: string) => string): T =>
+  JSON.parse(
+    JSON.stringify(value, (key, one: unknown) => (typeof one === "string" ? redact(one, key) : one)),
+  );
+
 /** A line that was cut may end in the beginning of a secret. */
 function withoutBeginning(cut: string, secrets: string[]): string {
   const text = cut.slice(0, -1);

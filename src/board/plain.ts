@@ -1,6 +1,7 @@
 /** An event as one line, for pipes and CI logs; undefined for what only a board shows. Pure. */
 import { sayDuration } from "../base/duration.ts";
 import type { Event } from "../events/events.ts";
+import { leaseLost } from "../events/state.ts";
 import { sayWorker } from "./workers.ts";
 import { count } from "./width.ts";
 
@@ -35,6 +36,8 @@ function textOf(event: Event): string | undefined {
       return `${sayHook(event)} ${event.ok ? "done" : "FAILED"} in ${sayDuration(event.ms)}${event.why ? `: ${event.why}` : ""}`;
     case "notice":
       return `! ${event.text}`;
+    case "lease lost":
+      return `! ${leaseLost}`;
     case "stopping":
       return `stopping ${event.how}`;
     case "run ended":

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import PQueue from "p-queue";
 import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
-import type { Redact } from "../base/redact.ts";
+import { type Redact, redactAll } from "../base/redact.ts";
 import { reportLines } from "../board/report.ts";
 import { count, fit } from "../board/width.ts";
 import type { RunEnd } from "../events/events.ts";
@@ -37,7 +37,7 @@ import { errorLines, showError } from "./show-error.ts";
 import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
 import { untilNotPaused } from "./paused.ts";
-import { type View, openView } from "./views.ts";
+import { type Heard, type View, openView } from "./views.ts";
 import { reasonOf, redactorOf } from "./variables.ts";
 import { commandLine, inventoryWords } from "./words.ts";
 
@@ -57,6 +57,7 @@ export interface Means {
   lease: Lease;
   hosts: Hosts;
   stop: Stop;
+  hear: Heard;
 }
 
 export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise<Acted> {
@@ -79,7 +80,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     await journal.end(means.over, "aborted", `run ${run} took its place`);
   if (work.undoes) await journal.undone(work.undoes.run, run);
   const goOn = goOnWith(run, args, redact(work.again));
-  const view = await openView(io, args.json === true);
+  const view = await openView(io, args.json === true, means.hear);
   const over = new AbortController();
   const { signal } = over;
   const { afterThisNode, now } = stop;
@@ -87,6 +88,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     signal,
   });
   now.addEventListener("abort", () => view.emit({ type: "stopping", how: "now" }), { signal });
+  lease.lost.addEventListener("abort", () => view.emit({ type: "lease lost" }), { signal });
   const { sets: _, ...shown } = start;
   view.emit({ type: "run started", run, ...shown, nodes, leftAlone: plan.leftAlone });
   // Whoever saw the plan has been told.
@@ -123,19 +125,14 @@ async function beginOrGoOn(
   redact: Redact,
 ): Promise<string> {
   const { resume, ...given } = args;
-  if (!resume) return journal.begin({ ...start, args: redacted({ ...given, reason: start.reason }, redact) });
+  if (!resume)
+    return journal.begin({ ...start, args: redactAll({ ...given, reason: start.reason }, redact) });
   const now = await known.run(resume.run);
   if (!now || traceOf(now) !== resume.trace) throw wentOn(resume.run);
   await journal.resumed(resume.run);
   await known.did({ ...resume.did, what: `does the rest: ${count(start.nodes.length, "node")}` });
   return resume.run;
 }
-
-/** What was given on the command line, as it may be stored. */
-const redacted = (given: object, redact: Redact): Record<string, unknown> =>
-  JSON.parse(
-    JSON.stringify(given, (_, value: unknown) => (typeof value === "string" ? redact(value) : value)),
-  );
 
 function goOnWith(run: string, { inventory }: ChangeArgs, again: string): GoOn {
   const where = inventory === undefined ? [] : ["-i", inventory];

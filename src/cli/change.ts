@@ -12,6 +12,7 @@ import { confirm } from "./confirm.ts";
 import type { ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { type Wanted, takeLease } from "./lease.ts";
+import { noticesFor } from "./notices.ts";
 import { tellOverdue } from "./overdue.ts";
 import { nothingToDo, prepare, rehearsed, showPlan } from "./prepare.ts";
 import { refuse, untouched } from "./refuse.ts";
@@ -76,6 +77,7 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   refuseUnseen(site.fleet, args, io);
   refuseSecrets(work.set, site.fleet, io.env);
   using stop = stopOnSignals(readDuration("--grace", args.grace));
+  await using notices = noticesFor(site.fleet, stop, io);
   await using journal = await openJournal(io.env);
   const byHand = work.command === "drain" || work.command === "ready";
   const but = byHand ? site.nodes.map(({ name }) => name) : [];
@@ -103,7 +105,7 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   const first = shown ? tripsOf(ready.plan)[0] : showPlan(ready, args, io);
   if (!first) return nothingToDo(work, ready, io);
   if (stop.afterThisNode.aborted) throw new RotaError("INTERRUPTED", { problem: "stopped", left: untouched });
-  const means = { known: journal, lease, hosts, stop, over: ready.over };
+  const means = { known: journal, lease, hosts, stop, over: ready.over, hear: notices.hear };
   const acted = await act(work, ready.plan, means, io);
   return acted.isToUndo && work.onFailure ? await work.onFailure(acted, means) : acted.code;
 }

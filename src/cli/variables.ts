@@ -4,6 +4,7 @@ import { printable } from "../base/quote.ts";
 import { type Redact, redactor, shortestSecret } from "../base/redact.ts";
 import { fit } from "../board/width.ts";
 import type { Fleet, Node, Pool, Restart, Variable } from "../inventory/fleet.ts";
+import { secretsOfNotices } from "../notices/secrets.ts";
 import { ownPlaceholders, placeholdersIn } from "../inventory/placeholders.ts";
 import type { Io } from "./io.ts";
 
@@ -78,13 +79,17 @@ export const secretsOf = (nodes: Node[], env: Io["env"]): string[] => [
 ];
 
 /** For all that a run shows and stores: a hook here has rota's whole environment, also what other nodes are given. */
-export const redactorOf = ({ pools }: Pick<Fleet, "pools">, env: Io["env"]): Redact =>
-  redactor(
-    secretsOf(
-      pools.flatMap(({ nodes }) => nodes),
-      env,
-    ),
-  );
+export const redactorOf = (fleet: Told, env: Io["env"]): Redact => redactor(secretsOfFleet(fleet, env));
+
+type Told = Pick<Fleet, "pools" | "notices">;
+
+const secretsOfFleet = ({ pools, notices }: Told, env: Io["env"]): string[] => [
+  ...secretsOf(
+    pools.flatMap(({ nodes }) => nodes),
+    env,
+  ),
+  ...secretsOfNotices(notices, env),
+];
 
 const passwordIn = (journal: string | undefined): string | undefined =>
   journal !== undefined && URL.canParse(journal)
@@ -94,16 +99,15 @@ const passwordIn = (journal: string | undefined): string | undefined =>
 const longestReason = 500;
 
 /** What was given with --reason, as it may be shown and stored: one line, of at most 500 characters. */
-export function reasonOf(given: string | undefined, { pools }: Fleet, env: Io["env"]): string | undefined {
+export function reasonOf(given: string | undefined, fleet: Fleet, env: Io["env"]): string | undefined {
   if (given === undefined) return undefined;
-  const line = printable(redactorOf({ pools }, env)(given).replaceAll(/\s+/g, " ").trim());
+  const line = printable(redactorOf(fleet, env)(given).replaceAll(/\s+/g, " ").trim());
   return fit(line, longestReason) || undefined;
 }
 
 /** @throws RotaError USAGE for a value of --set that holds a secret: stored, it would be lost for a resume */
-export function refuseSecrets(set: Record<string, string>, { pools }: Fleet, env: Io["env"]): void {
-  const nodes = pools.flatMap((pool) => pool.nodes);
-  const secrets = secretsOf(nodes, env);
+export function refuseSecrets(set: Record<string, string>, fleet: Fleet, env: Io["env"]): void {
+  const secrets = secretsOfFleet(fleet, env);
   const [key] =
     Object.entries(set).find(([, value]) => secrets.some((secret) => value.includes(secret))) ?? [];
   if (key === undefined) return;

@@ -13,6 +13,9 @@ export interface View {
   close(): void;
 }
 
+/** Whoever else hears of each event, and what they amount to with it. */
+export type Heard = (event: Event, state: RunState) => void;
+
 interface Screen {
   show(event: Event, state: RunState): void;
   aside<T>(work: () => Promise<T>): Promise<T>;
@@ -21,7 +24,7 @@ interface Screen {
 
 const nothingPainted: Pick<Screen, "aside" | "close"> = { aside: (work) => work(), close: () => undefined };
 
-export async function openView(io: Io, json: boolean): Promise<View> {
+export async function openView(io: Io, json: boolean, hear: Heard): Promise<View> {
   const screen = await screenFor(io, json);
   let state = nothingYet();
   return {
@@ -29,6 +32,7 @@ export async function openView(io: Io, json: boolean): Promise<View> {
       const event: Event = { at: new Date().toISOString(), ...body };
       state = reduce(state, event);
       screen.show(event, state);
+      hear(event, state);
     },
     state: () => state,
     aside: (work) => screen.aside(work),

@@ -102,6 +102,8 @@ export type EventBody =
   | { type: "hook output"; hook: HookName; node?: string; stream: OutputLine["stream"]; text: string }
   | { type: "hook ended"; hook: HookName; node?: string; ok: boolean; ms: number; why?: string }
   | { type: "notice"; node?: string; text: string }
+  /** It went to somebody else, or could not be renewed: the run stops before its next act. */
+  | { type: "lease lost" }
   | { type: "stopping"; how: "after this node" | "now" }
   | {
       type: "run ended";

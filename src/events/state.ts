@@ -75,6 +75,8 @@ const idle = (name: string): NodeState => ({
   why: undefined,
 });
 
+export const leaseLost = "the lease is lost: it stops before the next act";
+
 export function reduce(state: RunState, event: Event): RunState {
   switch (event.type) {
     case "run started": {
@@ -126,6 +128,8 @@ export function reduce(state: RunState, event: Event): RunState {
       return withHook(state, event, undefined);
     case "notice":
       return { ...state, notices: [...state.notices, event.text] };
+    case "lease lost":
+      return { ...state, notices: [...state.notices, leaseLost] };
     case "stopping":
       return { ...state, stopping: event.how };
     case "run ended":

@@ -82,7 +82,8 @@ const said: Record<string, string> = {
   ETIMEDOUT: "no answer",
 };
 
-function whyOf(thrown: unknown, longest: number): string {
+/** In words, and never with the URL. */
+export function whyOf(thrown: unknown, longest: number): string {
   const message = printable(messageOf(thrown)).slice(0, 200);
   if (message.includes("maxContentLength")) return `body longer than ${longest / 1024} KB`;
   const code = isAxiosError(thrown) ? thrown.code : undefined;

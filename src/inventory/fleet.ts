@@ -1,3 +1,5 @@
+import type { NoticeTarget } from "./notices.ts";
+
 /**
  * The fleet as rota works with it: everything resolved, every default filled in.
  * Times are milliseconds. What the file may say is in `schema.ts`.
@@ -12,6 +14,7 @@ export interface Fleet {
   balancers: Balancer[];
   /** Before anything is touched, and when all is over. */
   hooks: { beforeDeploy: Hook | undefined; afterDeploy: Hook | undefined };
+  notices: NoticeTarget[];
   pools: Pool[];
 }
 

@@ -49,6 +49,7 @@ export function resolve(inventory: Inventory, setting: Setting): Fleet {
     file,
     balancers,
     hooks: { beforeDeploy, afterDeploy },
+    notices: inventory.notices,
     pools,
   };
 }

@@ -1,7 +1,7 @@
 /** The small values that an inventory is made of: how each is written, and what is said where it is not. */
 import * as z from "zod";
 import { durationPattern, parseDuration } from "../base/duration.ts";
-import { badName, namePattern, shown, variablePattern } from "./names.ts";
+import { badName, environmentPattern, namePattern, shown, variablePattern } from "./names.ts";
 
 /** Node's timers turn a longer wait into none at all (2^31 milliseconds). */
 const longestWait = parseDuration("24d") ?? 0;
@@ -34,6 +34,13 @@ export const name = z.string().regex(namePattern, { error: ({ input }) => badNam
 /** Names that are keys are looked at in `checks.ts`, so that what stands under a bad one is still checked. */
 export const nameKey = z.string().meta({ pattern: namePattern.source });
 export const variableName = z.string().meta({ pattern: variablePattern.source });
+
+export const environmentName = z
+  .string()
+  .regex(environmentPattern, {
+    error: ({ input }) => `${shown(input)} is not the name of an environment variable`,
+  })
+  .describe("The variable of rota's own environment that holds the value. It is read when it is needed.");
 
 export const names = (one: z.ZodString) =>
   z

@@ -4,10 +4,11 @@
  * value at a time are in `checks.ts`; how a problem is worded is in `wording.ts`.
  */
 import * as z from "zod";
-import { badVariable, environmentPattern, shown, variablePattern } from "./names.ts";
+import { badVariable, shown, variablePattern } from "./names.ts";
 import {
   duration,
   durationOrNone,
+  environmentName,
   filled,
   filledMap,
   name,
@@ -22,18 +23,14 @@ import {
 } from "./schema-parts.ts";
 import { deployHooks, once, poolHooks, rollback, upgrade } from "./schema-commands.ts";
 import { balancer, nodeSsh, ssh } from "./schema-access.ts";
+import { notices } from "./schema-notices.ts";
 import { statusPage } from "./schema-page.ts";
 import { release } from "./schema-release.ts";
 import { restart } from "./schema-restart.ts";
 
 const fromEnvironment = z
   .strictObject({
-    env: z
-      .string()
-      .regex(environmentPattern, {
-        error: ({ input }) => `${shown(input)} is not the name of an environment variable`,
-      })
-      .describe("The variable of rota's own environment that holds the value. It is read when it is needed."),
+    env: environmentName,
     secret: z.boolean().default(false).describe("true: never shown and never stored."),
   })
   .describe("A value that is not in the file.");
@@ -221,6 +218,11 @@ export const inventorySchema = z
       .prefault({})
       .describe(
         "Commands before and after a deploy or a rollback, on the machine that rota runs on. Variables: --set, ROTA_RUN, ROTA_FLEET, ROTA_COMMAND (deploy or rollback), ROTA_NODES.",
+      ),
+    notices: notices
+      .default([])
+      .describe(
+        "Who is told when a run starts, when a node fails and when it ends: webhooks and commands. No run waits for them, or fails with them (docs/notices.md).",
       ),
     pools: z
       .record(nameKey, pool)

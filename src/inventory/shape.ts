@@ -50,6 +50,7 @@ function schemaAt(schema: $ZodType, path: Path, content: unknown): $ZodType | un
   if (key === undefined || !bare) return bare;
   const below = valueAt(content, key);
   if (bare instanceof z.ZodRecord) return schemaAt(bare.valueType, rest, below);
+  if (bare instanceof z.ZodArray) return schemaAt(bare.element, rest, below);
   const next: $ZodType | undefined = bare instanceof z.ZodObject ? bare.shape[key] : undefined;
   return next && schemaAt(next, rest, below);
 }

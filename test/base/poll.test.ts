@@ -1,21 +1,7 @@
 import { expect, test } from "vitest";
 import type { Clock } from "../../src/base/clock.ts";
+import { fakeClock } from "../fakes/clock.ts";
 import { notYet, poll, yes } from "../../src/base/poll.ts";
-
-/** Time that passes only where somebody sleeps. */
-function fakeClock(): Clock & { slept: number[] } {
-  let time = 0;
-  const slept: number[] = [];
-  return {
-    slept,
-    now: () => time,
-    today: () => new Date(time),
-    async sleep(milliseconds) {
-      slept.push(milliseconds);
-      time += milliseconds;
-    },
-  };
-}
 
 const options = (clock: Clock, signal = new AbortController().signal) => ({
   what: "the sessions of web3 to end",

@@ -20,7 +20,7 @@ export interface FakeApp extends AsyncDisposable {
   /** Its status page. */
   url: string;
   port: number;
-  requests: { url: string; headers: http.IncomingHttpHeaders }[];
+  requests: { url: string; headers: http.IncomingHttpHeaders; body: string }[];
   /** How many connections were made. */
   connections: number;
   /** The next answers, in order; the last one stays. */
@@ -31,9 +31,11 @@ export interface FakeApp extends AsyncDisposable {
 export async function fakeApp(): Promise<FakeApp> {
   let queue: FakeAnswer[] = [{ status: 200, body: '{"status":"ok"}' }];
   const server = http.createServer((request, response) => {
-    app.requests.push({ url: request.url ?? "", headers: request.headers });
+    const asked = { url: request.url ?? "", headers: request.headers, body: "" };
+    app.requests.push(asked);
     const answer = queue.length > 1 ? queue.shift() : queue[0];
-    if (answer) give(answer, response);
+    request.setEncoding("utf8").on("data", (text: string) => (asked.body += text));
+    request.on("end", () => answer && give(answer, response));
   });
   server.on("connection", () => (app.connections += 1));
   server.listen(0, "127.0.0.1");

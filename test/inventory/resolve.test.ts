@@ -12,6 +12,7 @@ test("what the file leaves out has its default", () => {
     name: "shop",
     sharedJournal: false,
     hooks: { beforeDeploy: undefined, afterDeploy: undefined },
+    notices: [],
     file: "inventories/shop.yml",
     balancers: [
       { name: "lb1", socket: { kind: "unix", path: "/run/lb1.sock" } },

@@ -288,6 +288,7 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
     file: "fake.yml",
     balancers,
     hooks,
+    notices: [],
     pools: [pool],
   };
   const survey = surveyOf(one);
