@@ -13,6 +13,22 @@ execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "i
 // What `rota hooks` prints: read when it runs.
 cpSync("src/restart", "dist/restart", { recursive: true, filter: (path) => !/\.ts$|__pycache__/.test(path) });
 
+// The console's page: one script, and files that are served as they are.
+await build({
+  absWorkingDir: root,
+  entryPoints: { page: "src/console/page/page.tsx" },
+  outdir: "dist/console",
+  bundle: true,
+  format: "esm",
+  platform: "browser",
+  target: "es2022",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  minify: true,
+  logLevel: "warning",
+});
+cpSync("src/console/page", "dist/console", { recursive: true, filter: (path) => !/\.tsx?$/.test(path) });
+
 await build({
   absWorkingDir: root,
   entryPoints: ["src/cli/rota.ts"],

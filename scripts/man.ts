@@ -78,6 +78,7 @@ function commandPage(command: CommandUnknownOpts): string[] {
       .filter(({ long }) => long !== "--help")
       .flatMap((option) => tagged(option.flags, option.description)),
     ...preformatted(".PP\nExamples:\n.PP", sectionOf(after(command), "Examples")),
+    ...command.commands.flatMap((inner) => commandPage(inner)),
   ];
 }
 

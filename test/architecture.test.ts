@@ -11,13 +11,13 @@ const floors = [
   ["remote", "health", "restart"],
   ["balancer", "journal"],
   ["doctor"],
-  ["board"],
-  ["notices"],
+  ["board", "drafting"],
+  ["console", "notices"],
   ["cli"],
 ];
 
 const src = join(import.meta.dirname, "../src");
-const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) => /\.tsx?$/.test(name));
 
 interface Import {
   from: string;

@@ -3,6 +3,7 @@
  * never a guess. Source: HAProxy Management Guide §9.1 (CSV fields) and §9.3 (commands).
  */
 
+import { printable } from "../base/quote.ts";
 import { csvRecords } from "./csv.ts";
 import { refusal } from "./refusals.ts";
 
@@ -94,14 +95,16 @@ export const takesTraffic = (state: ServerState): boolean =>
 const checkRunning = 0x01;
 const checkEnabled = 0x04;
 
-export function readServerStates(frame: string): ServerState[] {
+export const readServerStates = (frame: string): ServerState[] => readStateRows(frame).map(readServerState);
+
+export function readStateRows(frame: string): Fields[] {
   const [format, header, ...rows] = frame.split("\n");
   if (format !== "1" || !header?.startsWith("# ")) throw refusal(frame);
   const columns = header.slice(2).split(" ");
-  return rows.map((row) => readServerState(namedFields(columns, row.split(" "), frame)));
+  return rows.map((row) => namedFields(columns, row.split(" "), frame));
 }
 
-const readServerState = (field: Fields): ServerState => ({
+export const readServerState = (field: Fields): ServerState => ({
   backend: field.text("be_name"),
   backendId: field.count("be_id"),
   server: field.text("srv_name"),
@@ -209,9 +212,12 @@ export const readBackend = (field: Fields): BackendRow => ({
 
 /** A row's fields by the names in its header: their places differ between versions of HAProxy. */
 export interface Fields {
+  /** Made safe to print: a check's text is the app's own words, and a statistics page may be anybody's. */
   text(name: string): string;
   /** A whole number, 0 or more. */
   count(name: string): number;
+  /** Of a column that not every version has. */
+  optional(name: string): string | undefined;
 }
 
 function namedFields(columns: string[], values: string[], frame: string): Fields {
@@ -220,14 +226,14 @@ function namedFields(columns: string[], values: string[], frame: string): Fields
   const text = (name: string): string => {
     const value = values[columns.indexOf(name)];
     if (value === undefined) throw refusal(frame);
-    return value;
+    return printable(value);
   };
   const count = (name: string): number => {
     const value = text(name);
     if (!/^\d+$/.test(value)) throw refusal(frame);
     return Number(value);
   };
-  return { text, count };
+  return { text, count, optional: (name) => values[columns.indexOf(name)] };
 }
 
 export function readCsv(frame: string): Fields[] {

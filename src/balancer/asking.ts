@@ -58,6 +58,9 @@ export function askBalancer({ name, socket }: SocketBalancer, ways: Ways, within
     const missing = thrown.kind === "no such server" || thrown.kind === "no such backend";
     return new RotaError(missing ? "SERVER_MISSING" : "BALANCER_ANSWER", {
       problem: `${name}: ${thrown.message}`,
+      ...(missing
+        ? {}
+        : { next: `see that ${sayAddress(socket)} is its HAProxy's runtime socket, then the same again` }),
       cause: thrown,
     });
   }

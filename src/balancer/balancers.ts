@@ -114,7 +114,7 @@ const unread =
   };
 
 /** All of them, also when one fails: then one error that lists every failure. */
-async function together<T>(work: Promise<T[]>[]): Promise<T[]> {
+export async function together<T>(work: Promise<T[]>[]): Promise<T[]> {
   const settled = await Promise.allSettled(work);
   const failures = settled.flatMap((result) =>
     result.status === "rejected" ? [result.reason as unknown] : [],

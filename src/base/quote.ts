@@ -8,6 +8,13 @@ export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
+/** One word as a person would type it: quoted only where it must be. */
+export const typedWord = (word: string): string => (/^[\w./@:+=,%-]+$/.test(word) ? word : shellQuote(word));
+
+/** What was given with --set, as a person reads it: it may hold anything. */
+export const shownValues = (set: Record<string, string>): string[] =>
+  Object.entries(set).map(([key, value]) => printable(`${key}=${value}`));
+
 /** Text from elsewhere (an app, a host, a balancer) made safe to print: no control characters, no escapes. */
 export function printable(text: string): string {
   // C0 without tab, DEL, C1, and the marks that turn the direction of text (Unicode TR 36 §3.2).

@@ -1,5 +1,6 @@
 /** A run as a board of lines. Pure, so that it is tested without a terminal. */
 import { sayDuration } from "../base/duration.ts";
+import { shownValues } from "../base/quote.ts";
 import type { NodeEnd } from "../events/events.ts";
 import type { NodeState, RunState } from "../events/state.ts";
 import { fit } from "./width.ts";
@@ -53,8 +54,7 @@ export function board(
 
 function heading(state: RunState, nodes: NodeState[], now: number): string {
   const ended = nodes.filter(({ end }) => end !== undefined).length;
-  const set = Object.entries(state.set).map(([key, value]) => `${key}=${value}`);
-  const what = [`rota ${state.command} ${state.fleet}`, ...set].join(" ");
+  const what = [`rota ${state.command} ${state.fleet}`, ...shownValues(state.set)].join(" ");
   return `${what}  ·  ${bar(ended, nodes.length)} ${ended} of ${nodes.length}  ·  ${sayDuration(age(state.started, now))}  ·  run ${state.run}`;
 }
 

@@ -1,6 +1,7 @@
 /** What a fleet looks like now: what every balancer sees, joined with what the journal knows. Pure. */
 import { isIP } from "node:net";
 import { messageOf } from "../base/errors.ts";
+import { printable } from "../base/quote.ts";
 import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
 import { placeholdersIn } from "../inventory/placeholders.ts";
 import { driftOf } from "../rotation/plan/drift.ts";
@@ -105,7 +106,7 @@ function goneOf({ pools }: Fleet, absences: Past["absences"]): string[] {
 function releaseIn(set: Record<string, string> | undefined, pool: Pool): string | undefined {
   const names = pool.needs.length > 0 ? pool.needs : ["RELEASE", ...placeholdersIn(pool.check.body ?? "")];
   const values = [...new Set(names)].flatMap((name) => set?.[name] ?? []);
-  return values.length === 0 ? undefined : values.join(" ");
+  return values.length === 0 ? undefined : printable(values.join(" "));
 }
 
 function releasesThatDiffer(nodes: NodeStatus[]): string[] {

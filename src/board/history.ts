@@ -1,5 +1,6 @@
 /** Runs of the past, as lines. Pure. */
 import { sayDuration } from "../base/duration.ts";
+import { shownValues } from "../base/quote.ts";
 import { type StepName, hookNames, stepNames } from "../events/events.ts";
 import type { DeedRecord, RunRecord, StepRecord, WholeRun } from "../rotation/records.ts";
 import { type Paint, type Tone, unpainted } from "./board.ts";
@@ -41,7 +42,7 @@ const sayBy = ({ by, reason }: { by: string; reason: string | undefined }): stri
 export const sayTime = (date: Date): string => `${date.toISOString().slice(0, 19).replace("T", " ")}Z`;
 
 const sayCommand = ({ command, fleet, set }: RunRecord): string =>
-  [command, fleet, ...Object.entries(set).map(([key, value]) => `${key}=${value}`)].join(" ");
+  [command, fleet, ...shownValues(set)].join(" ");
 
 /** A bar that is wider shows no more. */
 const widest = 120;

@@ -110,7 +110,7 @@ const weightsAt = (nodes: NodeStatus[], place: string): Set<number> =>
     ),
   );
 
-const stateOf = ({ status, weight, initialWeight }: Entry, weighted: boolean): string =>
+export const stateOf = ({ status, weight, initialWeight }: Entry, weighted: boolean): string =>
   weighted || weight === 0 || weight !== initialWeight ? `${status} w${weight}` : status;
 
 const countsOf = (entries: Entry[]): string[] => {
@@ -130,7 +130,7 @@ function startsOf(line: string, word: string): number[] {
   return [...line.matchAll(new RegExp(`\\b${word}\\b`, "g"))].map(({ index }) => index);
 }
 
-function noteOn(node: NodeStatus, now: Date): string {
+export function noteOn(node: NodeStatus, now: Date): string {
   if (node.step !== undefined) return `in hand: ${node.step}`;
   return node.absence ? sayAbsence(node.absence, node.failure, now) : sayUnknown(node.entries);
 }

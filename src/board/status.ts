@@ -23,10 +23,13 @@ export function statusLines(
   const { nodes, lease, unfinished, problems, drift } = status;
   const line = (text: string): string => (height === undefined ? text : fit(text, width));
   const absences = nodes.flatMap(({ absence }) => absence ?? []);
+  const bad = [
+    ...nodes.flatMap((node) => sayWrong(node, where)),
+    ...overdueLines(absences, now, where).map((text) => `! ${text}`),
+    ...problems.map((problem) => `! ${problem}`),
+  ];
   const above = [
-    ...nodes.flatMap((node) => sayWrong(node, where)).map((text) => paint("bad", line(text))),
-    ...overdueLines(absences, now, where).map((text) => paint("bad", line(`! ${text}`))),
-    ...problems.map((problem) => paint("bad", line(`! ${problem}`))),
+    ...firstOf(bad, height).map((text) => paint("bad", line(text))),
     ...drift.slice(0, Math.max(1, (height ?? Infinity) / 5)).map((text) => paint("busy", line(`~ ${text}`))),
     line(sayCapacity(status)),
     ...unfinished.map((text) => paint("busy", line(text))),
@@ -46,6 +49,13 @@ export function statusLines(
     ...rows,
     ...(hidden.length > 0 ? [paint("quiet", `  and ${sayHidden(hidden)}`)] : []),
   ];
+}
+
+/** A picture that is higher than the terminal loses its top, which is what matters. */
+function firstOf(lines: string[], height = Infinity): string[] {
+  const most = Math.max(2, Math.floor(height / 2));
+  if (lines.length <= most) return lines;
+  return [...lines.slice(0, most - 1), `! and ${lines.length - most + 1} more; rota status has each`];
 }
 
 const sayWrong = ({ name, wrong }: NodeStatus, where: string): string[] =>

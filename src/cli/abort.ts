@@ -36,7 +36,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
   await using journal = await openJournal(io.env);
   await tellOverdue(journal, { fleet: fleet.name, inventory: args.inventory }, io);
   // Asked before the lease is taken: an answer that never comes must keep nobody out.
-  const asked = await findOpenRun(journal, fleet.name, args.run);
+  const asked = await findOpenRun(journal, fleet.name, args.run, inventoryWords(args.inventory));
   const saidOut = sayOut(await outOf(asked, journal));
   io.err(`run ${asked.run} ends here; ${saidOut}`);
   const { afterThisNode } = stop;
@@ -44,7 +44,7 @@ export async function abort(args: AbortArgs, io: Io): Promise<ExitCode> {
 
   const wanted = { fleet: fleet.name, by, command: "abort", reason, wait, inventory: args.inventory };
   await using lease = await takeLease(journal, wanted, stop, io);
-  const run = await findOpenRun(journal, fleet.name, asked.run);
+  const run = await findOpenRun(journal, fleet.name, asked.run, inventoryWords(args.inventory));
   const out = await outOf(run, journal);
   if (sayOut(out) !== saidOut) throw changedMeanwhile(asked);
   const where = { fleet, tolerated };

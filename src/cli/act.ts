@@ -34,6 +34,8 @@ import type { Io } from "./io.ts";
 import { underLease } from "./lease.ts";
 import { wentOn } from "./refuse.ts";
 import { errorLines, showError } from "./show-error.ts";
+import { shownToOthers } from "./live.ts";
+import { tellLoss, writeMetrics } from "./metrics.ts";
 import type { Stop } from "./signals.ts";
 import { whoIsThis } from "./site.ts";
 import { untilNotPaused } from "./paused.ts";
@@ -62,7 +64,7 @@ export interface Means {
 
 export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise<Acted> {
   const { command, site, args } = work;
-  const { lease, stop } = means;
+  const { known, lease, stop } = means;
   const { journal } = lease;
   const redact = redactorOf(site.fleet, io.env);
   const start = {
@@ -80,7 +82,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
     await journal.end(means.over, "aborted", `run ${run} took its place`);
   if (work.undoes) await journal.undone(work.undoes.run, run);
   const goOn = goOnWith(run, args, redact(work.again));
-  const view = await openView(io, args.json === true, means.hear);
+  await using view = shownToOthers(await openView(io, args.json === true, means.hear), known, run);
   const over = new AbortController();
   const { signal } = over;
   const { afterThisNode, now } = stop;
@@ -102,7 +104,7 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   const undo =
     command === "deploy" && isToUndo(rollout) && !stop.afterThisNode.aborted && !lease.lost.aborted;
   const failure =
-    leaseLossOf(lease, left) ??
+    leaseLossOf(lease, left, args) ??
     (undo ? beforeUndo(failureOf(rollout, goOn)) : failureOf(rollout, goOn)) ??
     interruptionOf(rollout, goOn) ??
     (await lastWord(() => journal.end(run, "done"), left));
@@ -110,6 +112,8 @@ export async function act(work: Work, plan: Plan, means: Means, io: Io): Promise
   if (failure) await lastWord(() => journal.end(run, end, failure.message), left);
   const ms = Math.round(systemClock.now() - began);
   view.emit({ type: "run ended", run, end, ms, ...(failure ? told(failure) : {}) });
+  if (lease.lost.aborted) await tellLoss(known, { ...start, run });
+  await writeMetrics(known, start.fleet, io);
   over.abort();
   view.close();
   if (!args.json) for (const line of reportLines(view.state())) io.out(fit(line, io.width));
@@ -128,7 +132,7 @@ async function beginOrGoOn(
   if (!resume)
     return journal.begin({ ...start, args: redactAll({ ...given, reason: start.reason }, redact) });
   const now = await known.run(resume.run);
-  if (!now || traceOf(now) !== resume.trace) throw wentOn(resume.run);
+  if (!now || traceOf(now) !== resume.trace) throw wentOn(resume.run, given.inventory);
   await journal.resumed(resume.run);
   await known.did({ ...resume.did, what: `does the rest: ${count(start.nodes.length, "node")}` });
   return resume.run;
@@ -168,12 +172,12 @@ function endOf(failure: RotaError | undefined, { ended }: RolloutEnd): RunEnd {
 }
 
 /** Whoever lost the lease stops; what was begun, the next holder's survey finds. */
-const leaseLossOf = ({ lost }: Lease, left: string): RotaError | undefined =>
+const leaseLossOf = ({ lost }: Lease, left: string, { inventory }: ChangeArgs): RotaError | undefined =>
   lost.aborted
     ? new RotaError("LEASE_LOST", {
         problem: "the lease went to somebody else, or could not be renewed; stopped before the next act",
         left,
-        next: "rota status, before anything else",
+        next: `rota status${inventoryWords(inventory)}, before anything else`,
       })
     : undefined;
 

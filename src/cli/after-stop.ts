@@ -2,11 +2,12 @@
 import { RotaError } from "../base/errors.ts";
 import { count } from "../board/width.ts";
 import { openJournal } from "../journal/open.ts";
-import type { WholeRun } from "../rotation/records.ts";
+import type { RunRecord, WholeRun } from "../rotation/records.ts";
 import { standingsOf } from "../rotation/unfinished.ts";
 import { answerTo } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
+import { untouched } from "./refuse.ts";
 import { errorLines } from "./show-error.ts";
 import { fleetOf, whoIsThis } from "./site.ts";
 import { commandLine } from "./words.ts";
@@ -26,18 +27,26 @@ interface Choice {
 }
 
 /** The run has ended, and nobody has the lease: each choice is a command of its own. Enter, Ctrl-C or no terminal: it stays so. */
-export async function askAfterStop(code: ExitCode, asked: Asked, io: Io): Promise<ExitCode> {
-  if (code !== Exit.failed || !io.keyboard || asked.yes || asked.json) return code;
-  const { inventory } = asked;
+export async function askAfterStop(code: ExitCode, given: Asked, io: Io): Promise<ExitCode> {
+  if (code !== Exit.failed || !io.keyboard || given.yes || given.json) return code;
+  const { inventory } = given;
   const where = inventory === undefined ? [] : ["-i", inventory];
-  const run = await stoppedRun(fleetOf(inventory, io).name, io);
+  const { name: fleet } = fleetOf(inventory, io);
+  const run = await stoppedRun(fleet, io);
   let last: ExitCode = code;
   for (;;) {
     const choices = run === undefined ? [] : await choicesAfter(run, where, io);
     if (choices.length === 0) return last;
+    const asked = await lastRun(fleet, io);
     const typed = (await answerTo(question(choices), io)).toLowerCase();
     const chosen = choices.find(({ key }) => key === typed);
     if (!chosen) return last;
+    // An answer may come after hours: what it was about may be long over.
+    const newer = await lastRun(fleet, io);
+    if (newer && newer.run !== asked?.run) {
+      for (const line of errorLines(overtaken(newer, chosen, where))) io.err(line);
+      return last;
+    }
     const now = await chosen.act().catch((thrown: unknown) => refused(thrown, io));
     // With one node back the run itself is still where it stopped.
     if (now !== undefined && chosen.key !== "b") last = now;
@@ -46,10 +55,22 @@ export async function askAfterStop(code: ExitCode, asked: Asked, io: Io): Promis
 
 /** Somebody else's may have come after it: then nothing is asked. */
 async function stoppedRun(fleet: string, io: Io): Promise<string | undefined> {
-  await using journal = await openJournal(io.env);
-  const [last] = await journal.runs(fleet, 1);
+  const last = await lastRun(fleet, io);
   return last?.outcome === "failed" && last.by === whoIsThis(io.env) ? last.run : undefined;
 }
+
+async function lastRun(fleet: string, io: Io): Promise<RunRecord | undefined> {
+  await using journal = await openJournal(io.env);
+  const [last] = await journal.runs(fleet, 1);
+  return last;
+}
+
+const overtaken = ({ run, command, by }: RunRecord, { words }: Choice, where: string[]): RotaError =>
+  new RotaError("REFUSED", {
+    problem: `run ${run} (${command}, by ${by}) began while you were asked`,
+    left: untouched,
+    next: `${commandLine(["status", ...where])}; then ${commandLine(words)}, if that is still meant`,
+  });
 
 /** It could not begin, and something else may be chosen. */
 function refused(thrown: unknown, io: Io): undefined {

@@ -3,7 +3,7 @@ import type { CommandUnknownOpts, Option } from "@commander-js/extra-typings";
 import { RotaError } from "../base/errors.ts";
 import { sayDuration } from "../base/duration.ts";
 import type { Fleet } from "../inventory/fleet.ts";
-import { readJournal } from "../journal/open.ts";
+import { peekJournal } from "../journal/open.ts";
 import { hooks } from "../restart/node-files.ts";
 import { shells } from "./completion.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -35,9 +35,11 @@ export async function complete(rota: CommandUnknownOpts, words: string[], io: Io
 async function candidates(rota: CommandUnknownOpts, words: string[], io: Io): Promise<Candidate[]> {
   const [name = "", ...rest] = words;
   const commands = rota.createHelp().visibleCommands(rota);
-  if (rest.length === 0) return [...commands.map(describe), ["--help", ""], ["--version", ""]];
+  const version: Candidate[] = rota.parent ? [] : [["--version", ""]];
+  if (rest.length === 0) return [...commands.map(describe), ["--help", ""], ...version];
   const command = commands.find((one) => one.name() === name);
   if (!command) return [];
+  if (command.commands.length > 0) return candidates(command, rest, io);
   const { current, pending, given, positionals } = walk(command, rest);
   const typed = { inventory: inventoryIn(rest), words: positionals, io };
   if (pending) return (await subjects[pending.long ?? ""]?.(typed)) ?? [];
@@ -111,13 +113,19 @@ async function nodes(typed: Typed): Promise<Candidate[]> {
 }
 
 async function runs(typed: Typed): Promise<Candidate[]> {
-  await using journal = await readJournal(typed.io.env);
+  // A journal that a team shares is not for a Tab to bring up to date: earlier rotas could use it no more.
+  await using journal = await peekJournal(typed.io.env);
   const fleet = typed.inventory === undefined ? undefined : fleetFor(typed).name;
   const found = (await journal?.runs(fleet, 20)) ?? [];
   return found.map(({ run, command, fleet: of, outcome, started }) => {
     const ago = sayDuration(Date.now() - started.getTime());
     return [run, `${command} ${of}, ${outcome ?? "unfinished"}, ${ago} ago`];
   });
+}
+
+async function people({ io }: Typed): Promise<Candidate[]> {
+  await using journal = await peekJournal(io.env);
+  return ((await journal?.tokens()) ?? []).map(({ name, role }) => [name, role]);
 }
 
 /** What an option's value, or an argument, may be: by its name in the definitions. */
@@ -132,6 +140,12 @@ const subjects: Record<string, (typed: Typed) => Promise<Candidate[]>> = {
       `${key}=`,
       "",
     ]),
+  person: people,
+  "--role": async () => [
+    ["viewer", "looks"],
+    ["operator", "acts"],
+  ],
   name: async () => Object.entries(hooks).map(([name, { what }]): Candidate => [name, what]),
+  format: async () => [["ansible", "an inventory in INI or YAML"]],
   shell: async () => Object.keys(shells).map((name): Candidate => [name, ""]),
 };

@@ -123,6 +123,7 @@ export function defineRuns(command: DefineCommand, io: Io, ends: Ends): void {
       examples(
         ["rota hooks gunicorn > gunicorn_rota.py", "then: gunicorn -c gunicorn_rota.py ..."],
         ["rota hooks gunicorn-roll > roll.py", "then: python3 roll.py PID"],
+        ["rota hooks uwsgi-roll > roll.py", "then: python3 roll.py --stats SOCKET"],
       ),
     )
     .action(async (name) => ends((await import("./hooks.ts")).printHook(name, io)));

@@ -10,9 +10,15 @@ const isOpen = ({ outcome }: RunRecord): boolean =>
 /**
  * The run that is meant: by its id, else the fleet's last one.
  *
+ * @param where What a command needs to find the same inventory: " -i FILE", or nothing.
  * @throws RotaError USAGE where there is none, or nothing is left of it
  */
-export async function findOpenRun(known: Known, fleet: string, id: string | undefined): Promise<WholeRun> {
+export async function findOpenRun(
+  known: Known,
+  fleet: string,
+  id: string | undefined,
+  where: string,
+): Promise<WholeRun> {
   const [last] = id === undefined ? await known.runs(fleet, 1) : [];
   const wanted = id ?? last?.run;
   const run = wanted === undefined ? undefined : await known.run(wanted);
@@ -21,12 +27,16 @@ export async function findOpenRun(known: Known, fleet: string, id: string | unde
       id === undefined
         ? `${fleet} has no run yet`
         : `no run of ${fleet} has an id that begins with ${shown(id)}, or several have`;
-    throw new RotaError("USAGE", { problem: which, left: untouched, next: "rota runs, which lists them" });
+    throw new RotaError("USAGE", {
+      problem: which,
+      left: untouched,
+      next: `rota runs${where}, which lists them`,
+    });
   }
   if (isOpen(run)) return run;
   throw new RotaError("USAGE", {
     problem: `run ${run.run} is over (${run.outcome}); nothing is left of it`,
     left: untouched,
-    next: `rota show ${run.run}`,
+    next: `rota show ${run.run}${where}`,
   });
 }

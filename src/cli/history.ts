@@ -9,7 +9,7 @@ import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { tellOverdue } from "./overdue.ts";
 import { fleetOf } from "./site.ts";
-import { readCount } from "./words.ts";
+import { inventoryWords, readCount } from "./words.ts";
 
 export interface RunsArgs {
   inventory?: string | undefined;
@@ -51,11 +51,12 @@ export async function show({ inventory, run: id, node, json }: ShowArgs, io: Io)
       none
         ? `no run${fleet === undefined ? "" : ` of ${fleet}`} is in the journal yet`
         : `no run has an id that begins with ${shown(id)}, or several have`,
+      inventory,
     );
   }
   await tellOverdue(journal, { fleet: run.fleet, inventory }, io);
   if (node !== undefined && !run.nodes.includes(node))
-    throw unknown(`run ${run.run} had no node ${shown(node)}; it had ${run.nodes.join(", ")}`);
+    throw unknown(`run ${run.run} had no node ${shown(node)}; it had ${run.nodes.join(", ")}`, inventory);
   if (json) {
     io.out(JSON.stringify(run));
     return Exit.ok;
@@ -68,5 +69,5 @@ export async function show({ inventory, run: id, node, json }: ShowArgs, io: Io)
   return Exit.ok;
 }
 
-const unknown = (problem: string): RotaError =>
-  new RotaError("USAGE", { problem, next: "rota runs, which lists them" });
+const unknown = (problem: string, inventory: string | undefined): RotaError =>
+  new RotaError("USAGE", { problem, next: `rota runs${inventoryWords(inventory)}, which lists them` });

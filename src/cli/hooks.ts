@@ -7,7 +7,7 @@ import type { Io } from "./io.ts";
 export function printHook(name: string | undefined, io: Io): ExitCode {
   if (name !== undefined && !isHook(name)) {
     throw new RotaError("USAGE", {
-      problem: `there is no hook ${name}, only ${Object.keys(hooks).join(" and ")}`,
+      problem: `there is no hook ${name}, only ${Object.keys(hooks).join(", ")}`,
       left: "nothing was touched",
       next: "rota hooks",
     });

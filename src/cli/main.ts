@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { commandsOf } from "./define.ts";
 import { defineChanges } from "./define-changes.ts";
+import { defineConsole } from "./define-console.ts";
+import { defineDrafts } from "./define-drafts.ts";
 import { defineRest } from "./define-rest.ts";
 import { defineRuns } from "./define-runs.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -56,6 +58,8 @@ export function program(io: Io, ends: (code: ExitCode) => void): Command {
   const command = commandsOf(rota);
   defineChanges(command, io, ends);
   defineRuns(command, io, ends);
+  defineConsole(rota, command, io, ends);
+  defineDrafts(rota, io, ends);
   defineRest(rota, io, ends);
   return rota;
 }
@@ -76,6 +80,8 @@ Environment:
   ROTA_JOURNAL        where runs are recorded: sqlite:/path, or postgres://user@host/database for a team
   ROTA_SUDO_PASSWORD  the password for ssh.sudo: password, instead of being asked
   ROTA_SSH_CONFIG     ssh's configuration, instead of ~/.ssh/config; none: the inventory alone counts
+  ROTA_BY             who does this, in the journal; else user@host, and the CI job
+  ROTA_METRICS        a file that each run writes when it ends, for Prometheus' node_exporter
   SSH_AUTH_SOCK       the agent whose keys are used
   NO_COLOR            no colours
 

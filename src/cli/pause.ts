@@ -28,7 +28,7 @@ export async function pause({ inventory, reason: given, json }: PauseArgs, io: I
   const [last] = await journal.runs(fleet, 1);
   const run = last && (await journal.run(last.run));
   const holder = await journal.holderOf(fleet);
-  if (!run || !isUnderWay(run, holder)) throw noneUnderWay(fleet, holder);
+  if (!run || !isUnderWay(run, holder)) throw noneUnderWay(fleet, holder, inventoryWords(inventory));
   const by = whoIsThis(io.env);
   await journal.pause(run.run, by);
   await journal.did({ deed: "pause", fleet, run: run.run, by, reason, what: undefined });
@@ -38,11 +38,11 @@ export async function pause({ inventory, reason: given, json }: PauseArgs, io: I
 }
 
 /** Somebody who has the lease may be about to begin. */
-function noneUnderWay(fleet: string, holder: Holder | undefined): RotaError {
+function noneUnderWay(fleet: string, holder: Holder | undefined, where: string): RotaError {
   const lives = holder && !isGone(holder);
   return new RotaError("USAGE", {
     problem: `no run of ${fleet} is under way${lives ? ` yet; it is held by ${sayHolder(holder, new Date())}` : ""}`,
     left: untouched,
-    next: lives ? "the same again, in a moment" : "rota runs",
+    next: lives ? "the same again, in a moment" : `rota runs${where}`,
   });
 }

@@ -15,7 +15,7 @@ import { openHosts } from "./open-hosts.ts";
 import { planAsJson } from "./plan-json.ts";
 import { refuse, untouched } from "./refuse.ts";
 import { sayNotUndoable } from "./not-undoable.ts";
-import { inventoryWords } from "./words.ts";
+import { commandLine, inventoryArgs, inventoryWords } from "./words.ts";
 
 export interface Prepared {
   plan: Plan;
@@ -49,6 +49,7 @@ export async function prepare(
   const plan = makePlan(fleet, survey, absences, {
     ...planOptions,
     goesOn: args.resume !== undefined,
+    status: commandLine(["status", ...inventoryArgs(args.inventory)]),
     tolerated: site.tolerated,
     done,
     onceDone: ({ name }) => args.resume?.onceDone.has(name) === true,
@@ -59,10 +60,16 @@ export async function prepare(
   await openHosts(plan, hosts);
   const isOver = unfinished && unfinished.ended === undefined && unfinished.run !== args.resume?.run;
   const over = isOver && (held || !(await journal.holderOf(fleet.name))) ? unfinished : undefined;
+  const said = planLines(plan, medianOf(took));
+  const byHand = command === "drain" || command === "ready";
   return {
     plan,
     over: over?.run,
-    lines: [...(over ? [sayOver(over, args.inventory)] : []), ...planLines(plan, medianOf(took))],
+    lines: [
+      ...(over ? [sayOver(over, args.inventory)] : []),
+      // How long deploys took says nothing of a drain, or of a return.
+      ...(byHand && tripsOf(plan).length > 0 ? said.slice(0, -1) : said),
+    ],
   };
 }
 

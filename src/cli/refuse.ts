@@ -1,5 +1,6 @@
 import { RotaError, messageOf } from "../base/errors.ts";
 import type { Plan } from "../rotation/plan/plan.ts";
+import { commandLine, inventoryArgs } from "./words.ts";
 
 export const untouched = "nothing was touched";
 
@@ -17,9 +18,9 @@ export function refuse({ refusals }: Pick<Plan, "refusals">): void {
 }
 
 /** What was decided about a run may not be true any more. */
-export const wentOn = (run: string): RotaError =>
+export const wentOn = (run: string, inventory: string | undefined): RotaError =>
   new RotaError("REFUSED", {
     problem: `somebody else went on with run ${run} meanwhile`,
     left: untouched,
-    next: `rota show ${run}`,
+    next: commandLine(["show", run, ...inventoryArgs(inventory)]),
   });

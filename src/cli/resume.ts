@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
 import { RotaError } from "../base/errors.ts";
 import type { Fleet } from "../inventory/fleet.ts";
@@ -18,7 +19,7 @@ import { onceDoneIn, stepsDone } from "./steps-done.ts";
 import { undoingFleet } from "./undo.ts";
 import { isUnderWay } from "./under-way.ts";
 import { reasonOf } from "./variables.ts";
-import { commandLine, readDuration, readSet } from "./words.ts";
+import { commandLine, inventoryArgs, inventoryWords, readDuration, readSet } from "./words.ts";
 
 export interface ResumeArgs extends Omit<ChangeArgs, "nodes" | "resume"> {
   run?: string | undefined;
@@ -48,7 +49,7 @@ const storedArgs = z.object({
 export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const fleet = fleetOf(args.inventory, io);
   await using journal = await openJournal(io.env);
-  const run = await findOpenRun(journal, fleet.name, args.run);
+  const run = await findOpenRun(journal, fleet.name, args.run, inventoryWords(args.inventory));
   const reason = reasonOf(args.reason, fleet, io.env);
   const did = {
     deed: "resume",
@@ -67,8 +68,8 @@ export async function resume(args: ResumeArgs, io: Io): Promise<ExitCode> {
   const { nodes, failed } = nodesLeft(run, fleet, args, io);
   if (nodes.length === 0) return await close(journal, run, did, args, io);
   const stored = storedArgs.parse(run.args);
-  const setOf = (node: { name: string }): Record<string, string> =>
-    run.sets?.[node.name] ?? readSet(stored.set);
+  const setOf: SetOf = (node) => run.sets?.[node.name] ?? readSet(stored.set);
+  await refuseOvertaken(journal, run, nodes, setOf, args);
   const as = run.command === "rollback" ? undoingFleet(fleet) : fleet;
   const done = await stepsDone({ run, fleet: as, nodes, failed, setOf }, args, io);
   const onceDone = await onceDoneIn({ run, fleet: as, nodes, failed, setOf }, args, io);
@@ -129,6 +130,33 @@ function nodesLeft(
   return { nodes: left.filter((node) => known.has(node)), failed: new Set(failed) };
 }
 
+type SetOf = (node: { name: string }) => Record<string, string>;
+
+/** @throws RotaError REFUSED where another run has given nodes something else since: this one would undo that, unsaid */
+async function refuseOvertaken(
+  journal: OpenJournal,
+  run: WholeRun,
+  nodes: string[],
+  setOf: SetOf,
+  { inventory }: ResumeArgs,
+): Promise<void> {
+  if (run.command !== "deploy" && run.command !== "rollback") return;
+  const changes = (await journal.changes(run.fleet, nodes)).filter(({ wentBack }) => !wentBack);
+  const since = nodes.flatMap((name) => {
+    const last = changes.find(({ node }) => node === name);
+    const isOther = last && last.run !== run.run && last.began > run.started;
+    return isOther && !isDeepStrictEqual(last.set, setOf({ name })) ? [last] : [];
+  });
+  const [later] = since;
+  if (!later) return;
+  const words = ["abort", run.run, ...inventoryArgs(inventory)];
+  throw new RotaError("REFUSED", {
+    problem: `run ${later.run} (${later.command}) came after run ${run.run}, and gave ${since.map(({ node }) => node).join(", ")} something else`,
+    left: untouched,
+    next: `${commandLine(words)}, which closes it; then rota deploy, with what they are to run`,
+  });
+}
+
 /** Every node is done or skipped: the run only has to be told so. */
 async function close(
   journal: OpenJournal,
@@ -143,7 +171,7 @@ async function close(
   const wanted = { fleet: run.fleet, by: did.by, command: "resume", reason: did.reason, wait, inventory };
   await using lease = await takeLease(journal, wanted, stop, io);
   const now = await journal.run(run.run);
-  if (!now || traceOf(now) !== traceOf(run)) throw wentOn(run.run);
+  if (!now || traceOf(now) !== traceOf(run)) throw wentOn(run.run, inventory);
   await lease.journal.end(run.run, "done");
   await journal.did({ ...did, what: "nothing was left to do" });
   const text = `nothing was left to do; run ${run.run} is done`;

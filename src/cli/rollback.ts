@@ -61,7 +61,7 @@ async function decided(args: RollbackArgs, io: Io): Promise<Undone | { run: Whol
   const { fleet, ...site } = openSite({ inventory: args.inventory, nodes: [] }, io);
   await site[Symbol.asyncDispose]();
   await using journal = await openJournal(io.env);
-  const run = await runToUndo(journal, fleet.name, args.run);
+  const run = await runToUndo(journal, fleet.name, args.run, inventoryWords(args.inventory));
   const undone = await whatToUndo(run, fleet, journal, args, io);
   const known = new Set(fleet.pools.flatMap(({ nodes }) => nodes.map(({ name }) => name)));
   const gone = run.nodes.filter((node) => !known.has(node));
@@ -83,7 +83,12 @@ const deploysOf = async (known: Known, fleet: string): Promise<RunRecord[]> =>
   (await known.runs(fleet, 1_000)).filter(({ command }) => command === "deploy");
 
 /** The run that is meant: by its id, else the fleet's last deploy. @throws RotaError USAGE */
-async function runToUndo(known: Known, fleet: string, id: string | undefined): Promise<WholeRun> {
+async function runToUndo(
+  known: Known,
+  fleet: string,
+  id: string | undefined,
+  where: string,
+): Promise<WholeRun> {
   const [last] = id === undefined ? await deploysOf(known, fleet) : [];
   const wanted = id ?? last?.run;
   const run = wanted === undefined ? undefined : await known.run(wanted);
@@ -92,13 +97,13 @@ async function runToUndo(known: Known, fleet: string, id: string | undefined): P
       id === undefined
         ? `${fleet} has no deploy yet that could be undone`
         : `no run of ${fleet} has an id that begins with ${shown(id)}, or several have`;
-    throw new RotaError("USAGE", { problem, left: untouched, next: "rota runs, which lists them" });
+    throw new RotaError("USAGE", { problem, left: untouched, next: `rota runs${where}, which lists them` });
   }
   if (run.command === "deploy" || run.command === "rollback") return run;
   throw new RotaError("USAGE", {
     problem: `run ${run.run} is a ${run.command}: it changed no release, so there is nothing to undo`,
     left: untouched,
-    next: "rota rollback without an id, for the last deploy; or rota runs",
+    next: `rota rollback${where}, for the last deploy; or rota runs${where}`,
   });
 }
 
@@ -116,7 +121,7 @@ async function goingOn(
     throw new RotaError("REFUSED", {
       problem: `the run that ${resume?.run} undoes is no longer in the journal`,
       left: untouched,
-      next: "rota runs",
+      next: `rota runs${inventoryWords(inventory)}`,
     });
   const sets = own.sets ?? {};
   const back = fleet.pools.flatMap((pool) =>

@@ -1,5 +1,6 @@
 import { hostname, userInfo } from "node:os";
 import { RotaError } from "../base/errors.ts";
+import { printable } from "../base/quote.ts";
 import { haproxies } from "../balancer/balancers.ts";
 import { findInventory } from "../inventory/find.ts";
 import { type Balancer, type Fleet, type Node, balancersOf } from "../inventory/fleet.ts";
@@ -78,8 +79,9 @@ export const sshOf = (env: Io["env"]) => ({
   sshConfig: env["ROTA_SSH_CONFIG"],
 });
 
-/** Who does this, for the journal and for the next person: user, host, and the CI job where there is one. */
+/** Who does this, for the journal and for the next person: $ROTA_BY, else user, host, and the CI job where there is one. */
 export function whoIsThis(env: Io["env"]): string {
+  if (env["ROTA_BY"]) return printable(env["ROTA_BY"]).slice(0, 200);
   const job = env["CI_JOB_URL"] ?? env["BUILD_URL"] ?? githubRun(env);
   return `${userInfo().username}@${hostname()}${job ? ` (${job})` : ""}`;
 }

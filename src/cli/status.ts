@@ -39,7 +39,7 @@ export interface Look {
   isWhole: boolean;
 }
 
-async function lookAt(site: Site, journal: OpenJournal | undefined, where: string): Promise<Look> {
+export async function lookAt(site: Site, journal: OpenJournal | undefined, where: string): Promise<Look> {
   const { fleet, nodes, balancers } = site;
   const [survey, past] = await Promise.all<[Promise<Survey>, Promise<Past>]>([
     balancers.survey("read"),

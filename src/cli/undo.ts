@@ -1,5 +1,6 @@
 /** What undoing a run comes to: which nodes, what each goes back to, and why it can't be done. */
 import { RotaError, messageOf } from "../base/errors.ts";
+import { shownValues } from "../base/quote.ts";
 import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
 import { selectNodes } from "../inventory/select.ts";
 import type { Change, Known, WholeRun } from "../rotation/records.ts";
@@ -131,10 +132,7 @@ function sayUndo(run: WholeRun, undo: Undo): string {
   }
 }
 
-export const saySet = (set: Record<string, string>): string =>
-  Object.entries(set)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(" ") || "what it ran";
+export const saySet = (set: Record<string, string>): string => shownValues(set).join(" ") || "what it ran";
 
 /** Every reason at once. */
 function refuseUnknown(run: WholeRun, wanted: Sorted[], { inventory }: Wishes, { env }: Io): void {
@@ -156,7 +154,7 @@ function refuseUnknown(run: WholeRun, wanted: Sorted[], { inventory }: Wishes, {
   if (unset.length > 0) {
     const names = unset.map(({ node }) => node);
     next.push(
-      `rota deploy ${names.join(" ")}${where.length > 0 ? ` ${where.join(" ")}` : ""} ${keys.map((key) => `--set ${key}=…`).join(" ")}`,
+      `${commandLine(["deploy", ...names, ...where])} ${keys.map((key) => `--set ${key}=…`).join(" ")}`,
     );
     next.push(commandLine(["rollback", run.run, ...where, ...names.flatMap((name) => ["--skip", name])]));
   }

@@ -24,7 +24,7 @@ export async function unfinishedOf(known: Known, runs: RunRecord[], where: strin
       if (run && (outcome === undefined || isLeft(standingsOf(run))))
         said.push({
           what: `run ${id} (${command}, by ${run.by}) ${outcome ?? "is not finished"}: ${sayStandings(run)}`,
-          next: `rota resume ${id}${where}, or rota abort ${id}${where}`,
+          next: `rota resume ${id}${where}${standingsOf(run).failed.length > 0 ? " --retry" : ""}, or rota abort ${id}${where}`,
         });
     }
     if (!byHand) break;

@@ -3,7 +3,8 @@ import { RotaError } from "../base/errors.ts";
 import { printable } from "../base/quote.ts";
 import { type Redact, redactor, shortestSecret } from "../base/redact.ts";
 import { fit } from "../board/width.ts";
-import type { Fleet, Node, Pool, Restart, Variable } from "../inventory/fleet.ts";
+import type { Fleet, Node, Pool, Variable } from "../inventory/fleet.ts";
+import type { Restart } from "../inventory/fleet-restart.ts";
 import { secretsOfNotices } from "../notices/secrets.ts";
 import { ownPlaceholders, placeholdersIn } from "../inventory/placeholders.ts";
 import type { Io } from "./io.ts";
@@ -138,6 +139,7 @@ export function checkNeeds(fleet: Fleet, nodes: Node[], set: Record<string, stri
 /** What of a restart may hold a {NAME}. */
 function textsOf(restart: Restart): string[] {
   if (restart.via === "gunicorn") return [restart.pidfile];
+  if (restart.via === "uwsgi") return [restart.stats, restart.fifo ?? "", restart.touch ?? ""];
   if (restart.via !== "command" || !restart.proof) return [];
   return "pidfile" in restart.proof ? [restart.proof.pidfile] : [restart.proof.is ?? ""];
 }

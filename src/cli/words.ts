@@ -1,7 +1,7 @@
 /** Words of the command line that hold more than text. @throws RotaError USAGE */
 import { durationPattern, parseDuration } from "../base/duration.ts";
 import { RotaError } from "../base/errors.ts";
-import { shellQuote } from "../base/quote.ts";
+import { typedWord } from "../base/quote.ts";
 import type { Share } from "../inventory/fleet.ts";
 import { environmentPattern, shown } from "../inventory/names.ts";
 
@@ -51,11 +51,13 @@ export function readDuration(option: string, word: string | undefined): number |
   return milliseconds;
 }
 
+/** -i FILE, where that was given. */
+export const inventoryArgs = (inventory: string | undefined): string[] =>
+  inventory === undefined ? [] : ["-i", inventory];
+
 /** " -i FILE" as a person can paste it, where that was given. */
 export const inventoryWords = (inventory: string | undefined): string =>
-  inventory === undefined ? "" : ` -i ${quoted(inventory)}`;
+  inventory === undefined ? "" : ` -i ${typedWord(inventory)}`;
 
 /** A command line as a person can paste it. */
-export const commandLine = (words: string[]): string => ["rota", ...words.map(quoted)].join(" ");
-
-const quoted = (word: string): string => (/^[\w./@:+=,%-]+$/.test(word) ? word : shellQuote(word));
+export const commandLine = (words: string[]): string => ["rota", ...words.map(typedWord)].join(" ");

@@ -47,6 +47,7 @@ export const findingCodes = [
   "unit-stale",
   "unit-link",
   "pidfile",
+  "uwsgi-stats",
   "key-file",
   "key-mode",
   "key-age",

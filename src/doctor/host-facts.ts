@@ -92,7 +92,9 @@ function variablesFor(pool: Pool, values: Record<string, string>): Record<string
   const { restart, release } = pool;
   const pidfile = known(pidfileOf(restart), values);
   const to = known(release?.to, values);
+  const stats = restart.via === "uwsgi" ? known(restart.stats, values) : undefined;
   return {
+    ...(stats === undefined ? {} : { ROTA_STATS: stats }),
     ...(to === undefined ? {} : { ROTA_TO: to }),
     ...(restart.via === "systemd" ? { ROTA_UNIT: restart.unit } : {}),
     ...(pidfile === undefined ? {} : { ROTA_PIDFILE: pidfile }),
@@ -134,6 +136,7 @@ if [ "\${ROTA_UNIT-}" ] && command -v systemctl >/dev/null 2>&1; then
   systemctl show -p LoadState -p ActiveState -p Result -p NeedDaemonReload -p WorkingDirectory -p ExecStart -- "$ROTA_UNIT" |
     while IFS= read -r line; do say unit "$line"; done
 fi
+if [ -S "\${ROTA_STATS-}" ]; then say stats; fi
 if [ "\${ROTA_PIDFILE-}" ]; then
   pid=$(cat "$ROTA_PIDFILE" 2>/dev/null) || pid=
   case $pid in

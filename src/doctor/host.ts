@@ -35,6 +35,7 @@ export function judgeHost({ node, pool, seen }: HostFacts, values: Record<string
       ? judgeUnit(pool.restart.unit, to, seen.said.get("unit") ?? [], say)
       : []),
     ...judgePidfile(pool, values, seen, say),
+    ...judgeStats(pool, values, seen, say),
   ];
 }
 
@@ -68,14 +69,14 @@ function judgeTools(pool: Pool, { said, noSftp }: HostSeen, user: string, say: S
   const has = (tool: string): boolean => said.get("has")?.includes(tool) ?? false;
   const { restart, release } = pool;
   const found: Finding[] = [];
-  if (restart.via === "gunicorn" && restart.how !== "restart")
+  if (restart.via === "uwsgi" || (restart.via === "gunicorn" && restart.how !== "restart"))
     found.push(
       has("python3")
-        ? say.ok("host-python3", "has python3, which replaces gunicorn's workers")
+        ? say.ok("host-python3", `has python3, which replaces ${restart.via}'s workers`)
         : say.bad(
             "host-python3",
-            "has no python3, which replaces gunicorn's workers",
-            "apt-get install python3; or restart: { how: restart }",
+            `has no python3, which replaces ${restart.via}'s workers`,
+            `apt-get install python3${restart.via === "gunicorn" ? "; or restart: { how: restart }" : ""}`,
           ),
     );
   if (restart.via === "systemd" && user !== "root")
@@ -175,6 +176,25 @@ function judgePidfile(pool: Pool, values: Record<string, string>, { said }: Host
   return [
     say.ok("pidfile", `a process runs by the pid file ${pidfile}`),
     ...(pool.restart.via === "gunicorn" && pool.release ? judgeGunicorn(command, say) : []),
+  ];
+}
+
+/** Of uWSGI. One at HOST:PORT is not asked. */
+function judgeStats(
+  { restart }: Pool,
+  values: Record<string, string>,
+  { said }: HostSeen,
+  say: Say,
+): Finding[] {
+  const stats = restart.via === "uwsgi" ? known(restart.stats, values) : undefined;
+  if (stats?.includes("/") !== true) return [];
+  if (said.has("stats")) return [say.ok("uwsgi-stats", `uWSGI's stats socket is there: ${stats}`)];
+  return [
+    say.warn(
+      "uwsgi-stats",
+      `there is no socket ${stats}, which uWSGI's stats would be`,
+      "start uWSGI on the node, with stats = that path (docs/uwsgi.md); or see the rights of its folder",
+    ),
   ];
 }
 

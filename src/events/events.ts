@@ -72,7 +72,7 @@ export const commandNames = ["deploy", "rotate", "drain", "ready", "rollback"] a
 export type CommandName = (typeof commandNames)[number];
 
 /** What a person does that is no run of its own, and is written down all the same. */
-export const deedNames = ["pause", "resume", "abort", "unlock", "prune"] as const;
+export const deedNames = ["pause", "resume", "abort", "unlock", "prune", "tell again", "lose lease"] as const;
 export type DeedName = (typeof deedNames)[number];
 
 export type Event = { at: string } & EventBody;

@@ -29,9 +29,12 @@ const stays = (draft: Draft, pool: Entry): boolean => draft.at(viaOf(pool)) === 
 /** What serves while it is worked on must go on serving, and does not come back. */
 function checkStaying(draft: Draft, pool: Entry, noBalancers: boolean): Finding[] {
   const [via, how] = ["via", "how"].map((key) => draft.at([...pool.path, "restart", key]));
-  const keepsServing = via === "none" || (via === "gunicorn" && how === "workers");
+  const keepsServing =
+    via === "none" ||
+    (via === "gunicorn" && how === "workers") ||
+    (via === "uwsgi" && (how === undefined || how === "workers" || how === "chain"));
   const text =
-    "is for a restart that keeps serving: restart: { via: gunicorn, how: workers, … }, or { via: none }; write runtime";
+    "is for a restart that keeps serving: restart: { via: gunicorn, how: workers, … }, { via: uwsgi, … } (not how: reload), or { via: none }; write runtime";
   const ramp = [...pool.path, "ready", "ramp"];
   return [
     ...(keepsServing ? [] : [{ path: viaOf(pool), on: "value" as const, text }]),

@@ -6,6 +6,7 @@ import { normalize } from "node:path";
 import { checkNodes } from "./check-nodes.ts";
 import { checkPlaceholders } from "./check-placeholders.ts";
 import { checkRelease } from "./check-release.ts";
+import { checkUwsgi } from "./check-uwsgi.ts";
 import type { Draft, Entry } from "./draft.ts";
 import { checkWays } from "./check-ways.ts";
 import { badName, badVariable, cut, namePattern, variablePattern } from "./names.ts";
@@ -30,6 +31,7 @@ const checkPool = (draft: Draft, { path }: Entry): Finding[] => [
     .flatMap((node) => checkVariables(draft.entries([...node.path, "vars"]))),
   ...checkPlaceholders(draft, path),
   ...checkRelease(draft, path),
+  ...checkUwsgi(draft, [...path, "restart"]),
 ];
 
 const checkNames = (entries: Entry[]): Finding[] =>

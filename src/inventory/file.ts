@@ -4,23 +4,27 @@ import { messageOf, RotaError } from "../base/errors.ts";
 import { printable } from "../base/quote.ts";
 import { notRight, problemAt } from "./problems.ts";
 
+const planOfAny = "rota plan -i FILE, with the path of an inventory";
+
 /** Larger than any inventory; what is larger was named by mistake. */
 const mostBytes = 1_048_576;
 
 /** @throws RotaError INVENTORY for a file that can't be read, is too large, or is not UTF-8. */
-export function readText(path: string, folder: string): string {
-  const bytes = readBytes(path, folder);
-  if (bytes.length > mostBytes) throw unreadable(path, "is larger than 1 MB, so it is no inventory");
+export function readText(path: string, folder: string, next = planOfAny): string {
+  const bytes = readBytes(path, folder, next);
+  if (bytes.length > mostBytes) throw unreadable(path, "is larger than 1 MB, so it is no inventory", next);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw notRight(path, [
-      problemAt(firstBadByte(bytes), [], "a byte that is not UTF-8; save the file as UTF-8"),
-    ]);
+    throw notRight(
+      path,
+      [problemAt(firstBadByte(bytes), [], "a byte that is not UTF-8; save the file as UTF-8")],
+      next,
+    );
   }
 }
 
-function readBytes(path: string, folder: string): Buffer {
+function readBytes(path: string, folder: string, next: string): Buffer {
   try {
     const file = openSync(resolve(folder, path), "r");
     try {
@@ -29,7 +33,7 @@ function readBytes(path: string, folder: string): Buffer {
       closeSync(file);
     }
   } catch (cause) {
-    throw unreadable(path, whyOf(cause), cause);
+    throw unreadable(path, whyOf(cause), next, cause);
   }
 }
 
@@ -74,9 +78,9 @@ const said: Record<string, string> = {
   EISDIR: "is a folder",
 };
 
-const unreadable = (path: string, why: string, cause?: unknown): RotaError =>
+const unreadable = (path: string, why: string, next: string, cause?: unknown): RotaError =>
   new RotaError("INVENTORY", {
     problem: `the inventory ${printable(path)} ${why}; nothing was touched`,
-    next: "rota plan -i FILE, with the path of an inventory",
+    next,
     cause,
   });

@@ -4,6 +4,7 @@ import type { NoticeTarget } from "./notices.ts";
  * The fleet as rota works with it: everything resolved, every default filled in.
  * Times are milliseconds. What the file may say is in `schema.ts`.
  */
+import type { Restart } from "./fleet-restart.ts";
 export interface Fleet {
   /** The name of the fleet: what the journal files its runs under. */
   name: string;
@@ -109,26 +110,6 @@ export interface Upgrade {
   /** A command that changes nothing, and ends with 0 where the upgrade is done. */
   doneIf: string | undefined;
 }
-
-/** How the app is restarted. What does it, and proves it, is in the room `restart`. */
-export type Restart =
-  | { via: "command"; run: string; proof: RestartProof | undefined }
-  | { via: "systemd"; unit: string }
-  | GunicornRestart
-  | { via: "none" };
-
-/** `workers` replaces them one by one, `surge` at once; each proves itself by the hook's state, or by a datagram alone. */
-export interface GunicornRestart {
-  via: "gunicorn";
-  pidfile: string;
-  how: "restart" | "hup" | "workers";
-  surge: number;
-  bootWithin: number;
-  notice: "state" | "udp" | "none";
-}
-
-/** Another process in a pid file; or a field of the JSON of check.url, that is another than before, or this one. */
-export type RestartProof = { pidfile: string } | { field: string; is: string | undefined };
 
 /** How a node's page is made to refuse HAProxy's checks, and to pass them again. */
 export interface StatusPage {

@@ -35,7 +35,11 @@ export const problemAt = (place: Place, path: Path, text: string): Problem => ({
 const mostShown = 50;
 
 /** The one error for a file: each problem on a line, from the top of the file down. */
-export function notRight(file: string, problems: readonly Problem[]): RotaError {
+export function notRight(
+  file: string,
+  problems: readonly Problem[],
+  next = `mend the lines above, then: ${planOf(file)}`,
+): RotaError {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   const more = sorted.length - mostShown;
   return new RotaError("INVENTORY", {
@@ -44,7 +48,7 @@ export function notRight(file: string, problems: readonly Problem[]): RotaError 
       ...linesOf(file, sorted.slice(0, mostShown)),
       ...(more > 0 ? [`  and ${more} more`] : []),
     ].join("\n"),
-    next: `mend the lines above, then: ${planOf(file)}`,
+    next,
   });
 }
 

@@ -7,7 +7,6 @@ import type {
   Fleet,
   Node,
   Pool,
-  Restart,
   Share,
   SocketAddress,
   StatsPage,
@@ -15,6 +14,7 @@ import type {
   Upgrade,
   Variable,
 } from "./fleet.ts";
+import type { Restart } from "./fleet-restart.ts";
 import type { Here } from "./here.ts";
 import type { Positions } from "./positions.ts";
 import type { Path } from "./problems.ts";
@@ -130,6 +130,13 @@ function restartOf(raw: RawPool["restart"]): Restart {
       return {
         ...raw,
         pidfile: raw.pidfile,
+        bootWithin: milliseconds(raw.boot_within),
+      };
+    case "uwsgi":
+      return {
+        ...raw,
+        fifo: raw.fifo,
+        touch: raw.touch,
         bootWithin: milliseconds(raw.boot_within),
       };
     case "systemd":

@@ -73,14 +73,46 @@ const byGunicorn = z.strictObject({
     ),
 });
 
+const byUwsgi = z.strictObject({
+  via: z
+    .literal("uwsgi")
+    .describe(
+      "A uWSGI master, by its stats server and its fifo; needs its user, or root where it has uid =.",
+    ),
+  stats: filled.describe(
+    "uWSGI's stats: the path of a unix socket, or HOST:PORT. {node}, and the like, is filled in as in check.url.",
+  ),
+  fifo: filled.optional().describe("uWSGI's master-fifo. Needed for chain, reload and spare."),
+  touch: filled.optional().describe("how: chain: uWSGI's touch-chain-reload, instead of fifo."),
+  how: z
+    .enum(["workers", "chain", "reload"])
+    .default("workers")
+    .describe(
+      "workers: one after the other is told to end (HUP) once the one before has proven itself; can stop after any. chain: uWSGI's own chain reload, watched; it can't be stopped. reload: as a whole; nobody serves for as long as a boot takes, and one worker tries the release before. All need the guard of docs/uwsgi.md.",
+    ),
+  spare: z
+    .boolean()
+    .default(false)
+    .describe(
+      "how: workers: refused where uWSGI keeps no place free for a spare worker (processes above cheaper, cheaper-algo = manual). With fifo, one that is free is used anyway, and no fewer workers serve than before.",
+    ),
+  boot_within: duration.default("120s").describe("How long a new worker may take to boot."),
+  notice: z
+    .enum(["state", "none"])
+    .default("state")
+    .describe(
+      "What shows that a worker is ready. state: the guard's own word; none: the stats server alone, which is weaker.",
+    ),
+});
+
 const none = z.strictObject({
   via: z.literal("none").describe("Nothing is restarted: the app takes the upgrade by itself."),
 });
 
-export const restart = z.discriminatedUnion("via", [byCommand, bySystemd, byGunicorn, none], {
+export const restart = z.discriminatedUnion("via", [byCommand, bySystemd, byGunicorn, byUwsgi, none], {
   error: ({ input }) => {
     if (typeof input !== "object" || input === null) return undefined;
     const via = "via" in input ? `${shown(input.via)} is not accepted here` : "is missing";
-    return `${via}; write command, systemd, gunicorn or none`;
+    return `${via}; write command, systemd, gunicorn, uwsgi or none`;
   },
 });

@@ -62,7 +62,7 @@ const drain = z.strictObject({
     .enum(["runtime", "status-page", "none"])
     .default("runtime")
     .describe(
-      "How the node leaves: by HAProxy's runtime socket, or by its own page, which then fails HAProxy's checks. none: not at all; for a restart that keeps serving (gunicorn's workers one by one). One that fails goes back to its old release, alone (docs/gunicorn.md), or is taken out, where balancers are given and it can be spared.",
+      "How the node leaves: by HAProxy's runtime socket, or by its own page, which then fails HAProxy's checks. none: not at all; for a restart that keeps serving (workers of gunicorn or uWSGI, one by one). One that fails goes back to its old release, alone (docs/gunicorn.md), or is taken out, where balancers are given and it can be spared.",
     ),
   within: duration.default("60s").describe("How long sessions may take to end."),
   at_limit: z

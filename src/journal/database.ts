@@ -23,9 +23,10 @@ export const broken = (where: string, thrown: unknown): RotaError =>
       });
 
 function nextFor(where: string, fault: string): string {
-  if (where.startsWith("postgres")) return "see that the database runs, and that you may use it";
-  if (/disk is full/.test(fault)) return "make room on its disk"; // SQLITE_FULL
-  return "make the file writable by you, or name another one: ROTA_JOURNAL=sqlite:/path rota …";
+  if (where.startsWith("postgres"))
+    return "see that the database runs, and that you may use it, then the same again";
+  if (/disk is full/.test(fault)) return "make room on its disk, then the same again"; // SQLITE_FULL
+  return "make the file a journal that you may write to, then the same again; or name another one: ROTA_JOURNAL=sqlite:/path rota …";
 }
 
 /** An address of PostgreSQL as it may be shown. */

@@ -3,6 +3,8 @@ import { type JournalDatabase, broken } from "./database.ts";
 import { type Claim, type Holder, type Taken, holderOf, release, renew, take } from "./lease.ts";
 import { prune } from "./prune.ts";
 import { readsOf } from "./reads.ts";
+import { type Totals, totalsOf } from "./totals.ts";
+import { type Watching, watchingOn } from "./watching.ts";
 import { writesOf } from "./writes.ts";
 
 /** The right to change a fleet, as the journal keeps it. */
@@ -18,13 +20,15 @@ interface Leases {
 }
 
 /** A journal that is open. Every failure is told as RotaError JOURNAL. */
-export interface OpenJournal extends Known, Leases, AsyncDisposable {
+export interface OpenJournal extends Known, Leases, Watching, AsyncDisposable {
   /** Asks a run to start no other node, or lets it go on. */
   pause(run: string, by: string | undefined): Promise<void>;
   /** Writes down what a person did; needs no lease. */
   did(deed: Deed): Promise<void>;
   /** Removes runs that ended before, and says how many. */
   prune(before: Date): Promise<number>;
+  /** What all runs of a fleet add up to. */
+  totals(fleet: string): Promise<Totals>;
   /** What the holder of a lease may write. */
   under(fleet: string, epoch: number): Journal;
 }
@@ -40,9 +44,11 @@ export function journalOn(database: JournalDatabase): OpenJournal {
   return {
     ...told(readsOf(db), where),
     ...told(leases, where),
+    ...told(watchingOn(db), where),
     ...told(
       {
         prune: (before: Date) => prune(db, before),
+        totals: (fleet: string) => totalsOf(db, fleet),
         did: async ({ deed, fleet, run, by, reason, what }: Deed) => {
           const nulls = {
             fleet: fleet ?? null,

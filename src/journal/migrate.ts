@@ -19,7 +19,8 @@ export async function migrate(database: JournalDatabase): Promise<void> {
   });
 }
 
-async function isCurrent({ db, where }: JournalDatabase): Promise<boolean> {
+/** @throws RotaError JOURNAL_NEWER */
+export async function isCurrent({ db, where }: JournalDatabase): Promise<boolean> {
   const known = Object.keys(migrations);
   const done = await doneIn(db);
   const newer = done.filter((name) => !known.includes(name));

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { RotaError } from "../base/errors.ts";
 import { type JournalDatabase, broken, withoutPassword } from "./database.ts";
 import { type OpenJournal, journalOn } from "./journal.ts";
-import { migrate } from "./migrate.ts";
+import { isCurrent, migrate } from "./migrate.ts";
 
 type Environment = Record<string, string | undefined>;
 
@@ -33,23 +33,42 @@ export function journalAddress(env: Environment): JournalAddress {
 
 /** The journal; made where there is none. @throws RotaError JOURNAL, JOURNAL_NEWER */
 export async function openJournal(env: Environment): Promise<OpenJournal> {
-  const address = journalAddress(env);
+  const database = await openedAt(journalAddress(env), migrate);
+  return journalOn(database);
+}
+
+/** Opens it, and has this done to it first. */
+async function openedAt(
+  address: JournalAddress,
+  first: (database: JournalDatabase) => Promise<void>,
+): Promise<JournalDatabase> {
   const where = address.kind === "sqlite" ? address.path : withoutPassword(address.url);
   let database: JournalDatabase | undefined;
   try {
     database = await openDatabase(address);
-    await migrate(database);
+    await first(database);
+    return database;
   } catch (thrown) {
     await database?.[Symbol.asyncDispose]();
     throw broken(where, thrown);
   }
-  return journalOn(database);
 }
 
 /** The journal for reading: undefined where no run was ever recorded on this machine. @throws RotaError JOURNAL */
 export async function readJournal(env: Environment): Promise<OpenJournal | undefined> {
   const address = journalAddress(env);
   return address.kind === "postgres" || existsSync(address.path) ? openJournal(env) : undefined;
+}
+
+/** The journal as it is: undefined also where it would have to be brought up to what this rota knows. @throws RotaError JOURNAL */
+export async function peekJournal(env: Environment): Promise<OpenJournal | undefined> {
+  const address = journalAddress(env);
+  if (address.kind === "sqlite" && !existsSync(address.path)) return undefined;
+  let current = false;
+  const database = await openedAt(address, async (opened) => void (current = await isCurrent(opened)));
+  if (current) return journalOn(database);
+  await database[Symbol.asyncDispose]();
+  return undefined;
 }
 
 /** The driver is loaded when it is known which one. */

@@ -18,7 +18,7 @@ export async function prune(db: Kysely<Tables>, before: Date): Promise<number> {
     const ids = old.map(({ id }) => id).filter((id) => !needed.has(id));
     await tx.deleteFrom("deeds").where("run", "is", null).where("at", "<", before.toISOString()).execute();
     for (const id of ids) {
-      for (const table of ["outputs", "steps", "trips", "switches"] as const)
+      for (const table of ["outputs", "steps", "trips", "switches", "live"] as const)
         await tx.deleteFrom(table).where("run", "=", id).execute();
       await tx.deleteFrom("deeds").where("run", "=", id).execute();
       await tx.deleteFrom("runs").where("id", "=", id).execute();

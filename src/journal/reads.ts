@@ -125,9 +125,13 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
         node: trip.node,
         ended: new Date(trip.ended),
         outcome: readNodeEnd(trip.outcome),
-        why: trip.why ?? undefined,
+        why: textOf(trip.why),
       })),
-      outputs: outputs.map(({ node, step, text }) => ({ node, step: readPrinter(step), text })),
+      outputs: outputs.map(({ node, step, text }) => ({
+        node,
+        step: readPrinter(step),
+        text: linesOf(text),
+      })),
       deeds: deeds.map(deedOf),
     };
   },
@@ -200,9 +204,9 @@ const goodDeploys = (db: QueryCreator<Tables>, fleet: string, ends: NodeEnd[]) =
 const dateOf = (text: string | null): Date | undefined => (text === null ? undefined : new Date(text));
 
 const absenceOf = (row: Tables["absences"]): Absence => ({
-  node: row.node,
+  node: printable(row.node),
   kind: row.kind,
-  run: row.run,
+  run: printable(row.run),
   by: printable(row.by),
   reason: lineOf(row.reason),
   since: new Date(row.since),
@@ -211,9 +215,9 @@ const absenceOf = (row: Tables["absences"]): Absence => ({
 });
 
 const runOf = (row: Tables["runs"]): RunRecord => ({
-  run: row.id,
+  run: printable(row.id),
   command: readCommand(row.command),
-  fleet: row.fleet,
+  fleet: printable(row.fleet),
   by: printable(row.by),
   reason: lineOf(row.reason),
   set: readSet(row.set),
@@ -224,7 +228,7 @@ const runOf = (row: Tables["runs"]): RunRecord => ({
   started: new Date(row.started),
   ended: dateOf(row.ended),
   outcome: row.outcome === null ? undefined : readRunEnd(row.outcome),
-  message: row.message ?? undefined,
+  message: textOf(row.message),
 });
 
 const deedOf = ({ at, deed, fleet, run, by, reason, what }: Tables["deeds"]): DeedRecord => ({
@@ -234,11 +238,16 @@ const deedOf = ({ at, deed, fleet, run, by, reason, what }: Tables["deeds"]): De
   run: run ?? undefined,
   by: printable(by),
   reason: lineOf(reason),
-  what: what ?? undefined,
+  what: textOf(what),
 });
 
 /** Shown on terminals: it may have been written by anything that can write there. */
 const lineOf = (text: string | null): string | undefined => (text === null ? undefined : printable(text));
+
+/** The same for what may have several lines. */
+const textOf = (text: string | null): string | undefined => (text === null ? undefined : linesOf(text));
+
+const linesOf = (text: string): string => text.split("\n").map(printable).join("\n");
 
 const stepOf = ({ node, step, started, ended, outcome, why }: Tables["steps"]) => ({
   node,
@@ -246,5 +255,5 @@ const stepOf = ({ node, step, started, ended, outcome, why }: Tables["steps"]) =
   started: new Date(started),
   ended: dateOf(ended),
   ok: outcome === null ? undefined : outcome === "done",
-  why: why ?? undefined,
+  why: textOf(why),
 });

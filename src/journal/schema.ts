@@ -71,6 +71,20 @@ export interface Tables {
     reason: string | null;
     what: string | null;
   };
+  /** What a run under way sees at this moment, for those who only look on. */
+  live: {
+    run: string;
+    /** JSON: what is waited for, by node. */
+    seen: string;
+  };
+  /** Who may use the console. */
+  tokens: {
+    name: string;
+    role: "viewer" | "operator";
+    /** SHA-256 of the token, in hex: it has 256 random bits, so that nobody can guess it from that. */
+    hash: string;
+    created: string;
+  };
   /** Who may change a fleet, until when; kept when it ended, for its epoch. */
   leases: {
     fleet: string;
@@ -202,6 +216,22 @@ export const migrations: Record<string, Migration> = {
     async up(db) {
       await db.schema.alterTable("runs").addColumn("undoes", "text").execute();
       await db.schema.alterTable("runs").addColumn("sets", "text").execute();
+    },
+  },
+  "0006 what the console needs": {
+    async up(db) {
+      await db.schema
+        .createTable("live")
+        .addColumn("run", "text", (c) => c.primaryKey().references("runs.id"))
+        .addColumn("seen", "text", (c) => c.notNull())
+        .execute();
+      await db.schema
+        .createTable("tokens")
+        .addColumn("name", "text", (c) => c.primaryKey())
+        .addColumn("role", "text", (c) => c.notNull())
+        .addColumn("hash", "text", (c) => c.notNull().unique())
+        .addColumn("created", "text", (c) => c.notNull())
+        .execute();
     },
   },
 };

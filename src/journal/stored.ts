@@ -40,6 +40,8 @@ export const readSet = (text: string): Record<string, string> => set.parse(JSON.
 export const readSets = (text: string): Record<string, Record<string, string>> =>
   sets.parse(JSON.parse(text));
 
+export const readSeen = (text: string): Record<string, string> => set.parse(JSON.parse(text));
+
 /** One of the words that this rota knows. @throws Error for another */
 const wordOf = <T extends string>(words: readonly T[], text: string): T => z.enum(words).parse(text);
 
@@ -49,3 +51,4 @@ export const readStep = (text: string): StepName => wordOf(stepNames, text);
 export const readPrinter = (text: string): StepName | HookName => wordOf([...stepNames, ...hookNames], text);
 export const readNodeEnd = (text: string): NodeEnd => wordOf(nodeEnds, text);
 export const readRunEnd = (text: string): RunEnd => wordOf(runEnds, text);
+export const readRole = (text: string): "viewer" | "operator" => wordOf(["viewer", "operator"], text);

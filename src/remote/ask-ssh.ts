@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { messageOf, RotaError } from "../base/errors.ts";
-import { printable } from "../base/quote.ts";
+import { printable, typedWord } from "../base/quote.ts";
 import type { SshHost } from "../inventory/fleet.ts";
 import { type SshSays, questionAbout, readAnswer } from "./ssh-config.ts";
 import { codeOf } from "./unreachable.ts";
@@ -32,7 +32,7 @@ export function askSsh(host: SshHost, file: string | undefined): Promise<SshSays
         reject(
           new RotaError("SSH_CONFIG", {
             problem: `ssh can't say how ${host.name} is reached: ${why}`,
-            next: `ssh ${words.join(" ")}, and mend what it names; or ROTA_SSH_CONFIG=none, and go by the inventory alone`,
+            next: `ssh ${words.map(typedWord).join(" ")}, and mend what it names; or ROTA_SSH_CONFIG=none, and go by the inventory alone`,
             cause: failure,
           }),
         );

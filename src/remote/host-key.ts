@@ -4,7 +4,7 @@ import type { ServerHostKeyAlgorithm } from "ssh2";
 import { messageOf, RotaError } from "../base/errors.ts";
 import { shellQuote } from "../base/quote.ts";
 import { fromHome } from "./home.ts";
-import { type Judgement, type KnownHost, keysOfHost, parseKnownHosts } from "./known-hosts.ts";
+import { type Judgement, type KnownHost, keysOfHost, linesWith, parseKnownHosts } from "./known-hosts.ts";
 import type { Reach } from "./reach.ts";
 import { codeOf, sshCommand } from "./unreachable.ts";
 
@@ -33,14 +33,54 @@ export interface HostKeyCheck {
  */
 export async function hostKeyCheck(node: Reach): Promise<HostKeyCheck> {
   const files = await knownHostsOf(node);
+  const revoked = await revokedIn(node.configured?.revokedHostKeys);
   const { hostKeyAlias } = node.configured ?? {};
   // An alias stands for the host and its port.
   const keys = keysOfHost(entriesOf(files), hostKeyAlias ?? node.host, hostKeyAlias ? 22 : node.ssh.port);
   return {
     algorithms: knownFirst(keys.types),
-    refusal: (presented) => refusal(node, keys.judge(presented), fingerprint(presented), files),
+    refusal: (presented) =>
+      refusalByList(node, presented, revoked) ??
+      refusal(node, keys.judge(presented), fingerprint(presented), files),
   };
 }
+
+/** RevokedHostKeys of ssh's configuration: where it can't be read no key is good, as for ssh. */
+async function revokedIn(path: string | undefined): Promise<{ path: string; text: string } | undefined> {
+  if (path === undefined) return undefined;
+  const next = `make ${path} a readable list of public keys, one a line; or ROTA_SSH_CONFIG=none, and go by the inventory alone`;
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    const problem = `the revoked host keys of ssh's configuration, ${path}, can't be read: ${messageOf(cause)}`;
+    throw new RotaError("HOST_KEY", { problem, next, cause });
+  }
+  if (!text.startsWith("SSHKRL")) return { path, text };
+  throw new RotaError("HOST_KEY", {
+    problem: `the revoked host keys of ssh's configuration, ${path}, are a KRL, which rota does not read`,
+    next,
+  });
+}
+
+function refusalByList(
+  node: Reach,
+  presented: Buffer,
+  revoked: { path: string; text: string } | undefined,
+): RotaError | undefined {
+  const lines = revoked ? linesWith(revoked.text, presented) : [];
+  if (!revoked || lines.length === 0) return undefined;
+  return isRevoked(node, fingerprint(presented), { path: revoked.path, lines: sayLines(lines) });
+}
+
+const isRevoked = (node: Reach, shown: string, { path, lines }: { path: string; lines: string }): RotaError =>
+  new RotaError("HOST_KEY", {
+    problem: `${node.name} (${addressOf(node)}) showed a REVOKED host key, ${shown} (${path}, ${lines})`,
+    next: "don't talk to this host before you know why: somebody may hold its key. It needs a new one",
+  });
+
+const addressOf = ({ configured, host, ssh }: Reach): string =>
+  configured?.hostKeyAlias ?? `${host}:${ssh.port}`;
 
 interface KnownHostsFile {
   path: string;
@@ -102,16 +142,9 @@ function refusal(
   files: [KnownHostsFile, ...KnownHostsFile[]],
 ): RotaError | undefined {
   if (judgement.kind === "known") return undefined;
-  const alias = node.configured?.hostKeyAlias;
-  const address = alias ?? `${node.host}:${node.ssh.port}`;
+  const address = addressOf(node);
   const record = `${sshCommand(node)}, compare ${shown} with the host's own (ssh-keygen -l) before you say yes, then the same command again`;
-  if (judgement.kind === "revoked") {
-    const { path, lines } = placeOf(judgement.lines, files);
-    return new RotaError("HOST_KEY", {
-      problem: `${node.name} (${address}) showed a REVOKED host key, ${shown} (${path}, ${lines})`,
-      next: "don't talk to this host before you know why: somebody may hold its key. It needs a new one",
-    });
-  }
+  if (judgement.kind === "revoked") return isRevoked(node, shown, placeOf(judgement.lines, files));
   if (judgement.kind === "changed") {
     const { path, lines } = placeOf(judgement.lines, files);
     return new RotaError("HOST_KEY", {

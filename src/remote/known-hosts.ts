@@ -38,6 +38,13 @@ function entryOf(content: string, line: number): KnownHost | undefined {
   return typeIn(key) === type ? { line, marker, names, type, key } : undefined;
 }
 
+/** Lines of a list of public keys (`RevokedHostKeys`, ssh_config(5)) that hold this one; counted from 1. */
+export const linesWith = (text: string, presented: Buffer): number[] =>
+  text.split("\n").flatMap((content, index) => {
+    const [, encoded = ""] = content.trim().split(/[ \t]+/);
+    return Buffer.from(encoded, "base64").equals(presented) ? [index + 1] : [];
+  });
+
 /** A key begins with the name of its type, after four bytes of length. Undefined for anything else. */
 function typeIn(key: Buffer): string | undefined {
   if (key.length < 4) return undefined;
@@ -59,13 +66,17 @@ export function keysOfHost(entries: KnownHost[], host: string, port: number): Ke
   const ofHost = entries.filter((entry) => matches(entry.names, name));
   const plain = ofHost.filter((entry) => entry.marker === "");
   // ssh takes a key that is recorded without the port too, but a different one there says nothing.
-  const portless = entries.filter((entry) => entry.marker === "" && matches(entry.names, bare));
+  const ofBare = entries.filter((entry) => matches(entry.names, bare));
+  const portless = ofBare.filter((entry) => entry.marker === "");
 
   return {
     types: [...new Set([...plain, ...portless].map((entry) => entry.type))],
     judge(presented) {
       const isIt = (entry: KnownHost): boolean => entry.key.equals(presented);
-      const revoked = ofHost.filter((entry) => entry.marker === "@revoked" && isIt(entry));
+      const revoked = entries.filter(
+        (entry) =>
+          entry.marker === "@revoked" && isIt(entry) && (ofHost.includes(entry) || ofBare.includes(entry)),
+      );
       if (revoked.length > 0) return { kind: "revoked", lines: linesOf(revoked) };
       if (plain.some(isIt)) return { kind: "known" };
       if (plain.length > 0) return { kind: "changed", lines: linesOf(plain) };

@@ -29,6 +29,8 @@ export interface Configured {
   knownHosts: string[] | undefined;
   /** The name to look the host's key up by, without a port. */
   hostKeyAlias: string | undefined;
+  /** A file with keys that no host may have. */
+  revokedHostKeys: string | undefined;
   /** What to run instead of a connection of our own. */
   proxyCommand: string | undefined;
 }
@@ -137,12 +139,19 @@ function asSaid(
       written: host,
       file,
       identities: isOpen("identity") ? identitiesIn(said, tokens, agent) : undefined,
-      knownHosts: isOpen("knownHosts") ? said.knownHostsFiles : undefined,
+      knownHosts: isOpen("knownHosts") ? knownHostsIn(said) : undefined,
       hostKeyAlias: said.hostKeyAlias,
+      // A path with a token that is not known here is no file, and then no key is good.
+      revokedHostKeys:
+        said.revokedHostKeys && (pathIn(said.revokedHostKeys, tokens, process.env) ?? said.revokedHostKeys),
       proxyCommand: isOpen("jump") ? proxyCommandIn(host, said, tokens) : undefined,
     },
   };
 }
+
+/** Where both are "none" nobody is known: not those of the usual file. */
+const knownHostsIn = ({ knownHostsFiles }: SshSays): string[] =>
+  knownHostsFiles.length > 0 ? knownHostsFiles : ["/dev/null"];
 
 function identitiesIn(said: SshSays, tokens: Tokens, usual: string | undefined): Identities {
   const files = said.identityFiles.flatMap((text) => pathIn(text, tokens, process.env) ?? []);

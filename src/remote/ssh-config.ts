@@ -14,6 +14,8 @@ export interface SshSays {
   /** Of the user, then of the machine. */
   knownHostsFiles: string[];
   hostKeyAlias: string | undefined;
+  /** A file; with tokens. */
+  revokedHostKeys: string | undefined;
   /** "ada@b1:2222,b2" */
   proxyJump: string | undefined;
   /** With tokens. */
@@ -57,6 +59,7 @@ export function readAnswer(text: string): SshSays | undefined {
     identitiesOnly: one("identitiesonly") === "yes",
     knownHostsFiles: [...words("userknownhostsfile"), ...words("globalknownhostsfile")],
     hostKeyAlias: one("hostkeyalias"),
+    revokedHostKeys: setting("revokedhostkeys"),
     proxyJump: setting("proxyjump"),
     proxyCommand: setting("proxycommand"),
   };

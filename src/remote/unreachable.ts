@@ -1,6 +1,6 @@
 import { sayDuration } from "../base/duration.ts";
 import { type ErrorCode, messageOf, RotaError } from "../base/errors.ts";
-import { printable, shellQuote } from "../base/quote.ts";
+import { printable, typedWord } from "../base/quote.ts";
 import { fromHome } from "./home.ts";
 import type { Reach } from "./reach.ts";
 
@@ -25,7 +25,7 @@ export function sshCommand({ configured, ...reached }: Reach): string {
     ...(isOpen("port") ? [] : ["-p", `${ssh.port}`]),
     `${user}${host}`,
   ];
-  return ["ssh", ...words.map((word) => (/^[\w./@:=+-]+$/.test(word) ? word : shellQuote(word)))].join(" ");
+  return ["ssh", ...words.map(typedWord)].join(" ");
 }
 
 const inBrackets = (host: string): string => (host.includes(":") ? `[${host}]` : host);

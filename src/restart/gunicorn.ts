@@ -1,10 +1,11 @@
 /** A gunicorn master that runs: replaced by a second one, or told to replace its workers. */
 import { notYet, yes } from "../base/poll.ts";
-import type { GunicornRestart } from "../inventory/fleet.ts";
+import type { GunicornRestart } from "../inventory/fleet-restart.ts";
 import type { RestartProof, RestartWay } from "../rotation/restart-way.ts";
 import { textOf } from "./node-files.ts";
 import { anotherProcess, firstWord } from "./pidfile.ts";
 import { readRoll } from "./roll-lines.ts";
+import { rollWith } from "./roll-script.ts";
 import { secondMaster } from "./second-master.ts";
 
 export function byGunicorn(restart: GunicornRestart): RestartWay {
@@ -34,19 +35,11 @@ export function byGunicorn(restart: GunicornRestart): RestartWay {
 
 /**
  * Whether every worker is new, and of this release, is for the roll to see: it says so by exit code 0. The master itself
- * works in the folder that it began in. Workers that tell by a datagram say nothing of their release.
+ * works in the folder that it began in.
  */
-const roll = `set -- "$ROTA_PIDFILE" --json --surge "$ROTA_SURGE" --boot-within "$ROTA_WITHIN" --notice "$ROTA_NOTICE"
-if [ "\${ROTA_RELEASE_DIR-}" ] && [ "$ROTA_NOTICE" = state ]; then
-  set -- "$@" --expect-release "$(cd "$ROTA_RELEASE_DIR" && pwd -P)"
-fi
-old=\${ROTA_OLD-}
-case $old in "" | /*) ;; *) old=\${ROTA_LINK%/*}/$old ;; esac
-case \${ROTA_LINK-} in *=*) old= ;; esac
-if [ "$old" ] && [ -L "$ROTA_LINK" ] && [ -d "$old" ] && [ ! "$ROTA_LINK" -ef "$old" ]; then
-  set -- "$@" --rollback-link "$ROTA_LINK=$ROTA_OLD"
-fi
-exec python3 -c "$ROTA_ROLL" "$@"`;
+const roll = rollWith(
+  `"$ROTA_PIDFILE" --surge "$ROTA_SURGE" --boot-within "$ROTA_WITHIN" --notice "$ROTA_NOTICE"`,
+);
 
 const processIn = (line: string | undefined): string | undefined => line?.split(" ").slice(0, 2).join(" ");
 

@@ -15,6 +15,14 @@ export const hooks = {
     file: "gunicorn/roll.py",
     what: "replaces gunicorn's workers one by one; python3 roll.py PID, also by hand",
   },
+  uwsgi: {
+    file: "uwsgi/uwsgi_rota.py",
+    what: "uWSGI's guard: each worker proves itself before it serves (docs/uwsgi.md)",
+  },
+  "uwsgi-roll": {
+    file: "uwsgi/roll.py",
+    what: "replaces uWSGI's workers one by one; python3 roll.py --stats SOCKET, also by hand",
+  },
 } as const satisfies Record<string, Hook>;
 
 export type HookName = keyof typeof hooks;

@@ -6,6 +6,7 @@ import { byGunicorn } from "./gunicorn.ts";
 import { fieldProof } from "./field.ts";
 import { pidfileProof } from "./pidfile.ts";
 import { bySystemd } from "./systemd.ts";
+import { byUwsgi } from "./uwsgi.ts";
 
 /** @param values What {NAME} in the pool's texts stands for. */
 export function restartWay({ restart }: Pick<Pool, "restart">, values: Record<string, string>): RestartWay {
@@ -16,6 +17,13 @@ export function restartWay({ restart }: Pick<Pool, "restart">, values: Record<st
       return bySystemd(restart.unit);
     case "gunicorn":
       return byGunicorn({ ...restart, pidfile: fill(restart.pidfile, values) });
+    case "uwsgi":
+      return byUwsgi({
+        ...restart,
+        stats: fill(restart.stats, values),
+        fifo: restart.fifo && fill(restart.fifo, values),
+        touch: restart.touch && fill(restart.touch, values),
+      });
     case "none":
       return {};
   }

@@ -120,6 +120,14 @@ test.each([
 const statHeader =
   "# pxname,svname,qcur,scur,stot,econ,eresp,wretr,wredis,status,act,bck,tracked,rate,check_status,hrsp_5xx,last_chk,check_rise,check_fall,check_health,";
 
+test("what an app says to a check moves no cursor, and writes no second line", () => {
+  const row =
+    'app,web1,1,2,30,4,1,5,1,DOWN,1,0,,7,* L7STS,8,"\u001b]0;mine\u0007\u001b[2Jgone\nweb2 UP",2,3,4,';
+  expect(readServerRows(`${statHeader}\n${row}`)).toMatchObject([
+    { lastCheck: "L7STS ]0;mine\ufffd[2Jgone\ufffdweb2 UP" },
+  ]);
+});
+
 test("a server's row of show stat is read by the names in the header", () => {
   const row = 'app,web1,1,2,30,4,1,5,1,UP 1/2,1,0,,7,* L7STS,8,"Bad, ""stuff""; x",2,3,4,';
   expect(readActivity(`${statHeader}\n${row}`)).toEqual([

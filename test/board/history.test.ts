@@ -53,6 +53,14 @@ test("the list has a line a run: when, what, how long, how it ended, who and why
   expect(runsLines([], [], at(0))).toEqual(["no run is in the journal yet"]);
 });
 
+test("what a run was given with --set moves no cursor", () => {
+  const lines = [
+    ...runsLines([{ ...run, set: { RELEASE: "\u001b[2J4\n2" } }], [], at(25)),
+    ...runLines({ ...run, set: { RELEASE: "\u001b[2J4\n2" } }, at(25), 80),
+  ];
+  expect(lines.filter((line) => line.includes("RELEASE=[2J4\ufffd2"))).toHaveLength(2);
+});
+
 test("a run is a bar a node on one axis of time, and says where the unfinished one stands", () => {
   expect(runLines(run, at(20), 46)).toEqual([
     "run 7f3a1c: deploy shop RELEASE=42, by ann@here (new logo)",

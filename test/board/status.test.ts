@@ -131,6 +131,15 @@ test("first of all comes a node that should be out and is served, then what else
   ]);
 });
 
+test("many things that are wrong do not push each other out of a picture", () => {
+  const problems = Array.from({ length: 50 }, (_, i) => `lb1: no backend has a server web${i}`);
+  const lines = statusLines(shop({ problems }), now, { width: 100, height: 20 });
+  expect(lines.length).toBeLessThanOrEqual(20);
+  expect(lines[9]).toMatch(/^! and \d+ more; rota status has each$/);
+  expect(lines.join("\n")).toContain("web1");
+  expect(statusLines(shop({ problems }), now).filter((line) => line.startsWith("! lb1"))).toHaveLength(50);
+});
+
 test("a picture of a given height has no line that is wider, and the nodes that serve give way first", () => {
   const nodes = Array.from({ length: 200 }, (_, i) => node(`web${i + 1}`));
   nodes[150] = node("web151", {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hooks } from "../../src/restart/node-files.ts";
@@ -25,9 +25,11 @@ const env = {
   ...process.env,
   PATH: `${folder}:${process.env["PATH"]}`,
   ROTA_INVENTORY: join(folder, "shop.yml"),
-  ROTA_JOURNAL: `sqlite:${join(folder, "none.db")}`,
+  ROTA_JOURNAL: `sqlite:${join(folder, "journal.db")}`,
   HOME: folder,
 };
+for (const name of ["ann", "arno", "bob"])
+  execFileSync(join(folder, "rota"), ["token", "add", name], { env, stdio: "ignore" });
 const run = (program: string, args: string[]): string =>
   execFileSync(program, args, { cwd: folder, env, encoding: "utf8", timeout: 60_000 });
 const sorted = (text: string): string[] => text.trim().split("\n").filter(Boolean).toSorted();
@@ -76,6 +78,9 @@ const asked: [line: string, found: string[], inBash?: string[]][] = [
   ["rota drain web1 --tolerate lb", ["lb-2", "lb1"]],
   ["rota ready --reason x --skip", []],
   ["rota hooks ", Object.keys(hooks).toSorted()],
+  ["rota token ", ["--help", "add", "list", "remove"]],
+  ["rota token add ann --role ", ["operator", "viewer"]],
+  ["rota token remove a", ["ann", "arno"]],
   ["rota completion ", ["bash", "fish", "zsh"]],
 ];
 
@@ -105,4 +110,14 @@ test("an inventory that is wrong, or none, offers nothing and says nothing", () 
       encoding: "utf8",
     }),
   ).toBe("");
+});
+
+test("a journal is not brought up to date by a Tab", () => {
+  const journal = join(folder, "earlier.db");
+  writeFileSync(journal, "");
+  execFileSync(join(folder, "rota"), ["complete", "--", "show", ""], {
+    cwd: folder,
+    env: { ...env, ROTA_JOURNAL: `sqlite:${journal}` },
+  });
+  expect(statSync(journal).size).toBe(0);
 });

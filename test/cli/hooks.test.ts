@@ -20,10 +20,15 @@ test("rota hooks lists the files for nodes, and prints each as it is in the sour
 });
 
 test("a hook that is not there is an error of the command line", () => {
-  expect(() => rota("hooks", "apache")).toThrow(/there is no hook apache, only gunicorn and gunicorn-roll/);
+  expect(() => rota("hooks", "apache")).toThrow(
+    /there is no hook apache, only gunicorn, gunicorn-roll, uwsgi, uwsgi-roll/,
+  );
 });
 
-test("roll.py fits into one environment variable of a command", () => {
-  // Linux takes 128 KiB for one; half of that leaves room for what is to come.
-  expect(statSync(join(root, "src/restart", hooks["gunicorn-roll"].file)).size).toBeLessThan(60_000);
-});
+test.each(["gunicorn-roll", "uwsgi-roll"] as const)(
+  "roll.py (%s) fits into one environment variable of a command",
+  (name) => {
+    // Linux takes 128 KiB for one; half of that leaves room for what is to come.
+    expect(statSync(join(root, "src/restart", hooks[name].file)).size).toBeLessThan(60_000);
+  },
+);

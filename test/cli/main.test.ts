@@ -50,6 +50,8 @@ const commands = [
   "show",
   "prune",
   "unlock",
+  "init",
+  "import",
 ];
 
 test("help lists every command, with examples", async () => {

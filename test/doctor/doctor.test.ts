@@ -205,6 +205,18 @@ test("a gunicorn that runs, one that does not, and one that is told by python3, 
   ]);
 });
 
+test("a uWSGI whose stats socket is there, and one whose isn't", async () => {
+  await using site = await fakeSite({
+    nodes: 2,
+    pool: { restart: { via: "uwsgi", run: undefined, stats: "{STATS}" }, vars: { STATS: "/nowhere/stats" } },
+  });
+  const { told } = await diagnose(site);
+  expect(told.filter((one) => !ofFakes.includes(one)).toSorted()).toEqual([
+    "warn uwsgi-stats web1",
+    "warn uwsgi-stats web2",
+  ]);
+});
+
 test("by the status page any level of socket is enough, and a page that is held out is told of", async () => {
   await using site = await fakeSite({
     nodes: 2,

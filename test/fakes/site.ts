@@ -29,6 +29,9 @@ export interface FakeSiteOptions {
   haproxy?: Partial<FakeHaproxyOptions>;
 }
 
+/** What a person types, or does before that. */
+export type Answer = string | (() => Promise<string>);
+
 /** What a command came to. */
 export interface Said {
   code: number;
@@ -58,8 +61,10 @@ export interface FakeSite extends AsyncDisposable {
   journal(): Promise<OpenJournal & Journal>;
   /** Runs a command on the site's inventory and journal; never asks. */
   rota(...words: string[]): Promise<Said>;
-  /** The same at a terminal, where a person types these, one for each question, and Enter once they are used up. */
-  typing(answers: string[], ...words: string[]): Promise<Said>;
+  /** Words as they stand, in a folder in which nothing is found by itself. */
+  typed(words: string[]): Promise<Said>;
+  /** `rota` at a terminal, where a person types these, one for each question, and Enter once they are used up. */
+  typing(answers: Answer[], ...words: string[]): Promise<Said>;
   /** Does something, once, when a command run with --json says that a node begins a step, before it does. */
   atStep(node: string, step: StepName, act: () => void): void;
   /** The same, when it says that it waits for something that matches. */
@@ -127,6 +132,7 @@ export async function fakeSite(options: FakeSiteOptions = {}): Promise<FakeSite>
     },
     rota: (command = "", ...words) =>
       run([command, "-i", inventory, ...words], { env, cwd: folder, hooks, listeners }),
+    typed: (words) => run(words, { env, cwd: tmpdir(), hooks, listeners }),
     typing: (answers, command = "", ...words) =>
       run([command, "-i", inventory, ...words], { env, cwd: folder, hooks, listeners, answers }),
     atStep: (node, step, act) =>
@@ -173,7 +179,7 @@ interface Surroundings {
   hooks: Hook[];
   listeners: Listener[];
   /** Typed by a person at a terminal, one for each question. */
-  answers?: string[];
+  answers?: Answer[];
 }
 
 function writesOn(open: OpenJournal): Journal {
@@ -204,15 +210,18 @@ function writesOn(open: OpenJournal): Journal {
 }
 
 /** A person who answers each question once, when it has been asked: each ends in a space. */
-function personWho(answers: string[]): Pick<Io, "keyboard" | "questions"> & { asked: () => string } {
+function personWho(answers: Answer[]): Pick<Io, "keyboard" | "questions"> & { asked: () => string } {
   const questions = new PassThrough();
   const keyboard = new PassThrough();
   const left = [...answers];
   let asked = "";
   questions.setEncoding("utf8").on("data", (text: string) => {
     asked += text;
-    if (/[\]:] $/.test(text)) keyboard.write(`${left.shift() ?? ""}\n`);
+    if (/[\]:] $/.test(text)) void type(left.shift() ?? "");
   });
+  async function type(answer: Answer): Promise<void> {
+    keyboard.write(`${typeof answer === "string" ? answer : await answer()}\n`);
+  }
   // A terminal as far as asking needs one.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return { questions, keyboard: keyboard as unknown as NodeJS.ReadStream, asked: () => asked };

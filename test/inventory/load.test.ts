@@ -39,7 +39,7 @@ describe("a fault of the file is told with its line and column:", () => {
     [
       "a missing word",
       withPool("").replace("via: command, ", ""),
-      "6:5 pools.web.restart.via: is missing; write command, systemd, gunicorn or none",
+      "6:5 pools.web.restart.via: is missing; write command, systemd, gunicorn, uwsgi or none",
     ],
     [
       "a word that is none",

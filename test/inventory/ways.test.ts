@@ -75,6 +75,40 @@ test.each([
   expect(faultsIn(text)).toEqual([fault]);
 });
 
+const uwsgi = (more: string, pool = ""): string =>
+  withPool(pool).replace(
+    "{ via: command, run: ./restart }",
+    `{ via: uwsgi, stats: /run/a.sock${more === "" ? "" : `, ${more}`} }`,
+  );
+
+test.each([
+  ["", []],
+  ["fifo: /run/a.fifo, spare: true", []],
+  ["how: chain, touch: /srv/touch", []],
+  ["how: reload, fifo: /run/a.fifo", []],
+  [
+    "how: chain",
+    ["6:53 pools.web.restart.how: needs fifo, uWSGI's master-fifo, or touch, its touch-chain-reload"],
+  ],
+  ["how: reload", ["6:53 pools.web.restart.how: needs fifo, uWSGI's master-fifo"]],
+  ["touch: /srv/touch", ["6:48 pools.web.restart.touch: is for how: chain"]],
+  [
+    "spare: true",
+    ["6:48 pools.web.restart.spare: needs fifo, uWSGI's master-fifo: by it the spare worker is started"],
+  ],
+  ["fifo: /run/a, how: chain, spare: true", ["6:74 pools.web.restart.spare: is for how: workers"]],
+])("a restart of uWSGI by %s has what it needs, or it is told", (more, faults) => {
+  if (faults.length > 0) expect(faultsIn(uwsgi(more))).toEqual(faults);
+  else expect(fleetOf(uwsgi(more)).pools[0]?.restart).toMatchObject({ via: "uwsgi", bootWithin: 120_000 });
+});
+
+test("a node stays in rotation while uWSGI's workers are replaced, but not while it is loaded anew", () => {
+  const stays = "    drain: { via: none }\n";
+  expect(fleetOf(uwsgi("", stays)).pools[0]?.stays).toBe(true);
+  expect(fleetOf(uwsgi("how: chain, fifo: /f", stays)).pools[0]?.stays).toBe(true);
+  expect(faultsIn(uwsgi("how: reload, fifo: /f", stays))[0]).toContain("is for a restart that keeps serving");
+});
+
 test("without balancers, what is needed to wait long enough must be there", () => {
   expect(faultsIn(`${top("")}${byPage}${rest}`).map((fault) => fault.split(": ")[0])).toEqual([
     "6:5 pools.web.status_page.inter",

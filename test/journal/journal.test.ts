@@ -299,6 +299,27 @@ describe.each([
       await expect(journal.absences("shop")).rejects.toMatchObject({ code: "JOURNAL" });
     }));
 
+  test("what others wrote moves no cursor of those who read it", () =>
+    fresh(async (env) => {
+      await using journal = await opened(env);
+      const { writes } = journal;
+      const [bad, shown] = ["\u001b[2Jone\ntwo\u0007", "[2Jone\ntwo\ufffd"];
+      const run = await writes.begin(start);
+      await writes.stepStarted(run, "web1", "upgrade");
+      await writes.printed(run, "web1", "upgrade", bad);
+      await writes.stepEnded(run, "web1", "upgrade", "failed", bad);
+      await writes.nodeEnded(run, "web1", "out", bad);
+      await writes.end(run, "failed", bad);
+      await tables(env, (db) => db.updateTable("runs").set({ fleet: "shop\n--force" }).execute());
+      expect(await journal.run(run)).toMatchObject({
+        fleet: "shop\ufffd--force",
+        message: shown,
+        steps: [{ why: shown }],
+        trips: [{ why: shown }],
+        outputs: [{ text: shown }],
+      });
+    }));
+
   test("tables that a newer rota has changed are refused, with a message of their own", () =>
     fresh(async (env) => {
       await (await openJournal(env))[Symbol.asyncDispose]();
@@ -374,6 +395,63 @@ describe.each([
       expect(await journal.take(claim())).toMatchObject({ heldBy: { host: "elsewhere" } });
       await journal.release("shop", 1); // rota unlock
       expect(await journal.take(claim())).toMatchObject({ epoch: 3 });
+    }));
+
+  test("what a run sees is there for others while it lasts, and needs no lease", () =>
+    fresh(async (env) => {
+      await using journal = await opened(env);
+      await using other = await openJournal(env);
+      const run = await journal.writes.begin(start);
+      expect(await other.liveOf(run)).toEqual({});
+      await journal.tellLive(run, { web1: "9 sessions" });
+      await journal.tellLive(run, { web1: "3 sessions", web2: "booting" });
+      expect(await other.liveOf(run)).toEqual({ web1: "3 sessions", web2: "booting" });
+      await journal.endLive(run);
+      expect(await other.liveOf(run)).toEqual({});
+    }));
+
+  test("tokens are found by their hash, replaced by name, and gone when they are removed", () =>
+    fresh(async (env) => {
+      await using journal = await openJournal(env);
+      await journal.keepToken({ name: "ann", role: "viewer", hash: "aa" });
+      await journal.keepToken({ name: "bob", role: "viewer", hash: "bb" });
+      await journal.keepToken({ name: "ann", role: "operator", hash: "cc" });
+      expect(await journal.tokenWith("aa")).toBeUndefined();
+      expect(await journal.tokenWith("cc")).toMatchObject({ name: "ann", role: "operator" });
+      expect((await journal.tokens()).map(({ name }) => name)).toEqual(["ann", "bob"]);
+      expect([await journal.removeToken("bob"), await journal.removeToken("bob")]).toEqual([true, false]);
+      expect(await journal.tokenWith("bb")).toBeUndefined();
+    }));
+
+  test("totals count this fleet's runs, trips, steps, holds and lost leases", () =>
+    fresh(async (env) => {
+      await using journal = await opened(env);
+      const [done, open] = [await journal.writes.begin(start), await journal.writes.begin(start)];
+      await journal.writes.stepStarted(done, "web1", "drain");
+      await journal.writes.stepEnded(done, "web1", "drain", "done");
+      await journal.writes.stepStarted(done, "web2", "drain"); // not ended: not counted
+      await journal.writes.nodeEnded(done, "web1", "back");
+      await journal.writes.end(done, "done");
+      await journal.writes.takenOut("shop", absenceOf("web1", open));
+      const deed = { deed: "lose lease" as const, run: open, by: "ann", reason: undefined, what: undefined };
+      await journal.did({ ...deed, fleet: "shop" });
+      await journal.did({ ...deed, fleet: "another" });
+      const totals = await journal.totals("shop");
+      expect(totals).toMatchObject({
+        runs: [{ command: start.command, outcome: "done", count: 1 }],
+        rotations: [{ outcome: "back", count: 1 }],
+        steps: [{ step: "drain", count: 1 }],
+        leftOut: 1,
+        unfinished: 1,
+        leasesLost: 1,
+      });
+      expect(totals.steps[0]?.seconds).toBeLessThan(10);
+      expect(await journal.totals("another")).toMatchObject({
+        runs: [],
+        steps: [],
+        unfinished: 0,
+        leasesLost: 1,
+      });
     }));
 });
 

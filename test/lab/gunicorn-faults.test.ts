@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { notYet, yes } from "../../src/base/poll.ts";
 import { runs, signal } from "./family.ts";
-import { startRolled, type Rolled, type RollRun } from "./rolled.ts";
+import { startRolled } from "./rolled.ts";
+import type { Rolled, RollRun } from "./rolls.ts";
 import { waitFor } from "./wait.ts";
 
 const untilSaid = (roll: RollRun, word: RegExp): Promise<void> =>

@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { rollUnderLoad, type Rolling } from "./rolling.ts";
 import { startLoad } from "./load.ts";
-import { startRolled, type Fault, type RolledOptions, type Version, type WorkerClass } from "./rolled.ts";
+import { startRolled, type RolledOptions, type Version, type WorkerClass } from "./rolled.ts";
+import type { Fault } from "./rolls.ts";
 
 const isFull = process.env["CHAOS"] === "full";
 const keeps = (options: RolledOptions): RolledOptions => ({ ...options, words: ["--keep-alive", "30"] });

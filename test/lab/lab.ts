@@ -22,6 +22,8 @@ export interface LabOptions {
   systemd?: NodeOptions["systemd"];
   /** gunicorn runs with the hook that `rota hooks gunicorn` prints. */
   hook?: boolean;
+  /** The app runs under uWSGI, with its guard. */
+  uwsgi?: boolean;
   /** Of each app; fewer start faster, and are enough where no load runs. */
   workers?: number;
   /** HAProxy's health checks. */
@@ -95,6 +97,7 @@ async function startSite(folder: string, processes: Processes, options: LabOptio
         processes,
         systemd: options.systemd,
         hook: options.hook,
+        uwsgi: options.uwsgi,
         authorizedKey: `${identity}.pub`,
       }),
     ),

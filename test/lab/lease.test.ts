@@ -60,7 +60,7 @@ test("a deploy whose machine died is seen, and its node is the first of the next
   first.child.kill("SIGKILL");
   await first.ended;
   const { stdout } = await runRota(lab, ["status", "-i", inventory]);
-  expect(stdout).toMatch(/\nweb1 .* left out by run \w+ \(\S+\) \S+ ago/);
+  expect(stdout).toMatch(/\n◌ web1 .* left out by run \w+ \(\S+\) \S+ ago/);
   // The lease of a process that is gone is not waited for.
   const second = await runRota(lab, ["deploy", "-i", inventory, "--set", "RELEASE=2", "--json"]);
   expect(second.code, second.stderr).toBe(0);

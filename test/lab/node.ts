@@ -54,6 +54,8 @@ export interface NodeOptions {
   systemd?: Pick<SystemdOptions, "sudo"> | undefined;
   /** gunicorn runs with the hook for rolls. */
   hook?: boolean | undefined;
+  /** The app runs under uWSGI, with its guard. */
+  uwsgi?: boolean | undefined;
   /** gunicorn's sync workers, which never keep a connection: nobody's idle connection is cut when they end. */
   workers: number;
   release: string;
@@ -137,7 +139,7 @@ RestartSec=200ms
 
 async function installApp(
   folder: string,
-  { name, host, appPort, bootSeconds, workers, hook }: NodeOptions,
+  { name, host, appPort, bootSeconds, workers, hook, uwsgi }: NodeOptions,
 ): Promise<void> {
   for (const file of ["app.py", "appctl", "switch-release"]) {
     await copyFile(join(import.meta.dirname, "app", file), join(folder, file));
@@ -154,7 +156,30 @@ async function installApp(
       join(import.meta.dirname, "../../src/restart/gunicorn/gunicorn_rota.py"),
       join(folder, "gunicorn_rota.py"),
     );
+  if (uwsgi) await installUwsgi(folder, `${host}:${appPort}`, workers);
   await writeFile(join(folder, "node.env"), `${settings.join("\n")}\n`);
+}
+
+/** `appctl` starts it where this is. */
+async function installUwsgi(folder: string, address: string, workers: number): Promise<void> {
+  const guard = join(folder, "uwsgi_rota.py");
+  await copyFile(join(import.meta.dirname, "../../src/restart/uwsgi/uwsgi_rota.py"), guard);
+  const configuration = `[uwsgi]
+plugin = python3
+master = true
+die-on-term = true
+lazy-apps = true
+http-socket = ${address}
+add-header = Connection: close
+processes = ${workers}
+pidfile = ${folder}/app.pid
+stats = ${folder}/app.stats
+master-fifo = ${folder}/app.fifo
+shared-import = ${guard}
+wsgi-file = ${guard}
+env = UWSGI_ROTA_APP=${folder}/current/app.py
+`;
+  await writeFile(join(folder, "uwsgi.ini"), configuration);
 }
 
 async function setStatus(folder: string, status: number | "hang" | undefined): Promise<void> {

@@ -1,7 +1,8 @@
-/** A roll of gunicorn's workers while requests come, and what it cost. */
+/** A roll of an app server's workers while requests come, and what it cost. */
+import { setTimeout as wait } from "node:timers/promises";
 import type { LoadReport } from "./load-report.ts";
 import { startLoad } from "./load.ts";
-import { beats, type Rolled, type RollEvent } from "./rolled.ts";
+import type { Rolled, RollEvent, RollRun } from "./rolls.ts";
 
 export interface Rolling {
   code: number | null;
@@ -9,7 +10,7 @@ export interface Rolling {
   /** All lines, for a test that fails. */
   text: string;
   load: LoadReport;
-  /** Workers in their loop that were not told to end, at the worst moment. Seen in /proc, not told by anybody. */
+  /** Workers that take requests and were not told to end, at the worst moment. Seen, not told by anybody. */
   fewestReady: number;
   mostProcesses: number;
   /** From the start of the roll to its end. */
@@ -20,22 +21,12 @@ export interface Rolling {
   secondsBroken: number;
 }
 
-export async function rollUnderLoad(gunicorn: Rolled, words: string[], perSecond = 60): Promise<Rolling> {
-  await using load = await startLoad({ urls: [gunicorn.url], perSecond });
-  const roll = gunicorn.roll(...words);
-  let [fewestReady, mostProcesses] = [Infinity, 0];
-  const watching = setInterval(() => {
-    const workers = gunicorn.workers();
-    const beating = workers.filter(beats);
-    // Read after that: whoever was told to end in the meantime is not counted, nor who waits aside.
-    const leaving = new Set(
-      roll.events.filter(({ state = "" }) => ["leaving", "failed"].includes(state)).map(({ pid }) => pid),
-    );
-    fewestReady = Math.min(fewestReady, beating.filter((pid) => !leaving.has(pid)).length);
-    mostProcesses = Math.max(mostProcesses, workers.length);
-  }, 50);
+export async function rollUnderLoad(app: Rolled, words: string[], perSecond = 60): Promise<Rolling> {
+  await using load = await startLoad({ urls: [app.url], perSecond });
+  const roll = app.roll(...words);
+  const watched = watch(app, roll);
   const { code, events, text, seconds } = await roll.ended;
-  clearInterval(watching);
+  const { fewestReady, mostProcesses } = await watched;
   const boots = events.filter(({ event, state }) => event === "worker" && state === "ready").map(sinceOf);
   const broke = events.find(({ event }) => event === "broken");
   return {
@@ -49,6 +40,21 @@ export async function rollUnderLoad(gunicorn: Rolled, words: string[], perSecond
     bootSeconds: boots.reduce((sum, one) => sum + one, 0) / boots.length,
     secondsBroken: broke ? lastOfRenewed(events, broke) - broke.seconds : 0,
   };
+}
+
+async function watch(app: Rolled, roll: RollRun): Promise<Pick<Rolling, "fewestReady" | "mostProcesses">> {
+  let [fewestReady, mostProcesses] = [Infinity, 0];
+  while (roll.child.exitCode === null) {
+    const accepting = await app.accepting();
+    // Read after that: whoever was told to end in the meantime is not counted, nor who waits aside.
+    const leaving = new Set(
+      roll.events.filter(({ state = "" }) => ["leaving", "failed"].includes(state)).map(({ pid }) => pid),
+    );
+    fewestReady = Math.min(fewestReady, accepting.filter((pid) => !leaving.has(pid)).length);
+    mostProcesses = Math.max(mostProcesses, app.workers().length);
+    await wait(50);
+  }
+  return { fewestReady, mostProcesses };
 }
 
 const sinceOf = ({ since }: RollEvent): number => since ?? 0;

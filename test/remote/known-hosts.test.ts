@@ -99,6 +99,11 @@ test("a revoked key is refused even where it is also recorded as known", () => {
   expect(judge(text, "web1", "ed25519")).toEqual({ kind: "known" });
 });
 
+test("a key that is revoked without the port is refused at every port, as by ssh", () => {
+  const text = `web1 ${keys.rsa}\n@revoked web1 ${keys.rsa}\n`;
+  expect(judge(text, "web1", "rsa", 2222)).toEqual({ kind: "revoked", lines: [2] });
+});
+
 test("an authority vouches for nobody, and its line is named", () => {
   const text = `@cert-authority *.net ${keys.rsa}\n`;
   expect(judge(text, "web1.net", "rsa")).toEqual({ kind: "unknown", authorities: [1] });

@@ -203,6 +203,33 @@ describe("a login as ssh's configuration has it", () => {
     await expect(loginBy(host, lines)).rejects.toMatchObject({ code: "HOST_KEY" });
   });
 
+  test("knows no host whose key is among RevokedHostKeys, and none where that can't be read", async () => {
+    await using host = await fakeHost();
+    const revoked = join(host.folder, "revoked");
+    const lines = `  IdentityFile ${host.identity}\n  RevokedHostKeys ${revoked}\n`;
+    await writeFile(revoked, `# by hand\n${host.hostKey} stolen\n`);
+    await expect(loginBy(host, lines)).rejects.toMatchObject({
+      code: "HOST_KEY",
+      message: expect.stringMatching(/REVOKED host key, SHA256:\S+ \(\S+revoked, line 2\)$/),
+    });
+    await writeFile(revoked, "SSHKRL\n\0");
+    await expect(loginBy(host, lines)).rejects.toMatchObject({ code: "HOST_KEY" });
+    await rm(revoked);
+    await expect(loginBy(host, lines)).rejects.toMatchObject({ code: "HOST_KEY" });
+    await writeFile(revoked, "# none\n");
+    await loginBy(host, lines);
+  });
+
+  test("knows nobody where ssh is to read no known_hosts file at all", async () => {
+    await using host = await fakeHost();
+    const config = configuration(
+      `Host web1\n  HostName 127.0.0.1\n  Port ${host.port}\n  IdentityFile ${host.identity}\n  UserKnownHostsFile none\n  GlobalKnownHostsFile none\n`,
+    );
+    await using connections = sshConnections({ connectWithin: () => 5_000, sshConfig: config });
+    const usual = hostAt("web1", { knownHosts: host.knownHosts });
+    await expect(connections.to(usual)).rejects.toMatchObject({ code: "HOST_KEY" });
+  });
+
   test("names the file and the line of a key that has changed", async () => {
     await using host = await fakeHost();
     const first = join(host.folder, "first");

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { restartWay } from "../../src/restart/ways.ts";
 import type { RestartProof } from "../../src/rotation/restart-way.ts";
-import type { Restart } from "../../src/inventory/fleet.ts";
+import type { Restart } from "../../src/inventory/fleet-restart.ts";
 
 const proofOf = (restart: Restart): RestartProof => {
   const { proof } = restartWay({ restart }, { RELEASE: "42" });
@@ -102,6 +102,24 @@ test("a gunicorn that nobody runs, or that is a unit's main process, can't be to
   expect(workers.unfit("12 345 my_app.service", true)).toBeUndefined();
   expect(workers.judge("12 345 ", "12 345 ").done).toBe(true);
   expect(workers.judge("12 345 ", "12 346 ")).toMatchObject({ done: false });
+});
+
+test("a uWSGI that nobody runs can't be told to load the app anew; the same master must run afterwards", () => {
+  const { unfit, judge, look } = proofOf({
+    via: "uwsgi",
+    stats: "/run/{RELEASE}.sock",
+    fifo: undefined,
+    touch: undefined,
+    how: "workers",
+    spare: false,
+    bootWithin: 1_000,
+    notice: "state",
+  });
+  expect(look).toMatchObject({ variables: { ROTA_STATS: "/run/42.sock" } });
+  expect(unfit("12 345", true)).toBeUndefined();
+  expect(unfit(undefined, true)).toContain("nothing answers at /run/42.sock as uWSGI's stats server does");
+  expect(judge("12 345", "12 345").done).toBe(true);
+  expect(judge("12 345", undefined)).toEqual({ done: false, saw: "it is none now" });
 });
 
 test("nothing to restart is nothing to prove", () => {

@@ -108,14 +108,17 @@ test("whatever a node prints, nothing is thrown, and all of it is printable", ()
   );
 });
 
-test("a long error loses its beginning, so that its line is whole; what it ends with is read", () => {
-  const program = `import sys; sys.argv = ["roll.py"]; exec(compile(sys.stdin.read(), "roll.py", "exec"), {"__name__": "roll"})
+test.each(["gunicorn-roll", "uwsgi-roll"] as const)(
+  "a long error of %s loses its beginning, so that its line is whole; what it ends with is read",
+  (name) => {
+    const program = `import sys; sys.argv = ["roll.py"]; exec(compile(sys.stdin.read(), "roll.py", "exec"), {"__name__": "roll"})
 `;
-  const said = execFileSync("python3", ["-c", program], {
-    input: `${textOf("gunicorn-roll")}
+    const said = execFileSync("python3", ["-c", program], {
+      input: `${textOf(name)}
 Voice(True).say("broken", "BROKEN: too long", error="\\n".join(["é" * 60] * 60 + ["KeyError: 'end'"]))`,
-    encoding: "utf8",
-  }).trim();
-  expect(said.length).toBeLessThanOrEqual(4_000);
-  expect(textIn(readRoll().tell(said))).toMatch(/^BROKEN: too long\n {4}é{60}\n[^]*\n {4}KeyError: 'end'$/);
-});
+      encoding: "utf8",
+    }).trim();
+    expect(said.length).toBeLessThanOrEqual(4_000);
+    expect(textIn(readRoll().tell(said))).toMatch(/^BROKEN: too long\n {4}é{60}\n[^]*\n {4}KeyError: 'end'$/);
+  },
+);

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { type FakeSite, type Said, fakeSite } from "../fakes/site.ts";
+import { type Answer, type FakeSite, type Said, fakeSite } from "../fakes/site.ts";
 
 vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
@@ -9,7 +9,7 @@ const failsOnce = '[ "$ROTA_NODE" != web2 ] || [ -e tried ] || { touch tried; ex
 const stopping = (): Promise<FakeSite> =>
   fakeSite({ nodes: 4, pool: { upgrade: failsOnce, check: { within: "1s" } } });
 
-const deploy = (site: FakeSite, answers: string[], ...words: string[]): Promise<Said> =>
+const deploy = (site: FakeSite, answers: Answer[], ...words: string[]): Promise<Said> =>
   site.typing(answers, "deploy", "--set", "RELEASE=2", ...words);
 
 async function outcomeOf(site: FakeSite): Promise<string | undefined> {
@@ -95,4 +95,19 @@ test.concurrent("what can't be done now is told, and something else can be chose
   expect(err).toMatch(/too few would serve/); // with web2 out none of the others may leave
   expect(asked.match(/what now\?/g)).toHaveLength(2);
   expect(code).toBe(1);
+});
+
+test.concurrent("an answer that comes after another run began does nothing, and says so", async () => {
+  await using site = await stopping();
+  const another = async (): Promise<string> => {
+    await site.rota("deploy", "--set", "RELEASE=3", "--yes");
+    return "r";
+  };
+  const { code, asked, err } = await deploy(site, ["y", another]);
+  expect(err).toMatch(/run [0-9a-f]{6} \(deploy, by \S+\) began while you were asked/);
+  expect(err).toMatch(/next: {2}rota status -i \S+; then rota resume [0-9a-f]{6} -i \S+ --retry, if that/);
+  expect(asked.match(/what now\?/g)).toHaveLength(1);
+  expect(code).toBe(1);
+  await using journal = await site.journal();
+  expect(await journal.lastSet("fake", "web2")).toEqual({ RELEASE: "3" });
 });

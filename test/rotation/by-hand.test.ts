@@ -310,3 +310,11 @@ test.concurrent("rotate leaves a held node alone, or restarts it and leaves it h
   expect(site.stateOf("web1")).toBe("drain");
   expect(await absencesOf(site)).toEqual(before);
 });
+
+test("what deploys took is no time that is told of a drain or a return", async () => {
+  await using site = await fakeSite();
+  expect((await site.rota("deploy", "--set", "RELEASE=2")).err).toContain("expected time: ");
+  expect((await site.rota("drain", "web1", "--reason", "disk")).err).not.toContain("expected time");
+  expect((await site.rota("ready", "web1")).err).not.toContain("expected time");
+  expect((await site.rota("rotate", "web1")).err).toMatch(/expected time: about /);
+});

@@ -45,7 +45,7 @@ test.concurrent("a drain that can't be spared is not told to use options that it
   await using site = await withRollout(2, { min_serving: 2 });
   const { code, err } = await site.rota("drain", "web1", "--reason", "disk swap");
   expect(code).toBe(3);
-  expect(err).toContain("next:  bring servers back first (rota status), or --force past this guard");
+  expect(err).toMatch(/next: {2}bring servers back first \(rota status -i \S+\), or --force past this guard/);
   expectNothingTouched(site);
 });
 

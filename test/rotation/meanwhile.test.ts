@@ -45,7 +45,7 @@ test.concurrent("a resume that would leave too few names no option that it does 
   expect((await site.rota(...deploy)).code).toBe(1);
   const { code, err } = await site.rota("resume", "--skip", "web1");
   expect(code).toBe(3);
-  expect(err).toMatch(/next: {2}bring servers back first \(rota status\), then the same again$/);
+  expect(err).toMatch(/next: {2}bring servers back first \(rota status -i \S+\), then the same again$/);
 });
 
 test.concurrent(

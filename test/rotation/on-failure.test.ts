@@ -129,7 +129,9 @@ test.concurrent("min_serving holds for it: too few would serve, and it is said w
   const { code, err } = await deploy(site, "2");
   expect(code).toBe(1);
   expect(err).toMatch(/rota: run \w+ failed, and is not rolled back: too few would serve/);
-  expect(err).toMatch(/next: {2}bring servers back first \(rota status\); then: rota rollback \w+ -i \S+$/m);
+  expect(err).toMatch(
+    /next: {2}bring servers back first \(rota status -i \S+\); then: rota rollback \w+ -i \S+$/m,
+  );
   expect(statesOf(site)).toEqual(["ready", "maint", "ready"]);
 });
 

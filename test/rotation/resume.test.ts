@@ -211,3 +211,23 @@ test("a resume that waited for another one of the same run does not do it once m
   );
   for (const node of ["web2", "web3"]) expect(site.host(node).commands).toHaveLength(2);
 });
+
+test("a run that another took over is not resumed past it; one that gave the same may be", async () => {
+  const failsOnce = '[ "$ROTA_NODE" != web2 ] || [ -e tried ] || { touch tried; exit 3; }';
+  await using site = await fakeSite({ nodes: 4, pool: { upgrade: failsOnce } });
+  await site.rota("deploy", "--set", "RELEASE=2");
+  await using journal = await site.journal();
+  const [first] = await journal.runs("fake", 1);
+  const run = first?.run ?? "";
+  await site.rota("deploy", "web2", "--set", "RELEASE=2");
+  await site.rota("deploy", "web3", "--set", "RELEASE=3");
+  const before = site.host("web3").commands.length;
+  const { code, err } = await site.rota("resume", run, "--retry");
+  expect(code).toBe(3);
+  expect(err).toMatch(/run \w+ \(deploy\) came after run \w+, and gave web3 something else/);
+  expect(err).toMatch(/next: {2}rota abort \w+ -i \S+, which closes it; then rota deploy/);
+  expect(site.host("web3").commands).toHaveLength(before);
+  const rest = await site.rota("resume", run, "--retry", "--skip", "web3");
+  expect(rest.code, rest.err).toBe(0);
+  expect(await journal.lastSet("fake", "web4")).toEqual({ RELEASE: "2" });
+});

@@ -683,6 +683,8 @@ class Roll:
             return self.end(EXIT_BROKEN, "stopped by a signal, between two workers; run it again to go on")
         except Broken as broken:
             return self.broken(broken)
+        except OSError as error:  # from here on something was touched: this is no refusal any more
+            return self.broken(Broken(f"the node does not let the roll go on: {error}"))
         return self.end(EXIT_DONE, f"done: all {self.count} workers are new{self.running_what()}")
 
     def running_what(self):

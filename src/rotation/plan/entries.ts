@@ -11,9 +11,8 @@ export function entriesOfNode(
   node: Node,
   survey: Survey,
 ): { entries: Entry[]; lacks: string[] } {
-  const entries = survey.entries.filter(
+  const entries = (byServer(survey).get(node.server) ?? []).filter(
     (entry) =>
-      entry.server === node.server &&
       pool.balancers.includes(entry.balancer) &&
       (pool.backends === undefined || pool.backends.includes(entry.backend)),
   );
@@ -34,6 +33,21 @@ export function entriesOfNode(
       return has(name) ? [] : [`${name}: no backend has a server ${node.server} (node ${node.name})`];
     });
   return { entries, lacks };
+}
+
+/** A fleet asks for each of its nodes: sorted once for each survey. */
+const sorted = new WeakMap<Entry[], Map<string, Entry[]>>();
+
+function byServer({ entries }: Survey): Map<string, Entry[]> {
+  const known = sorted.get(entries) ?? new Map<string, Entry[]>();
+  if (sorted.has(entries)) return known;
+  for (const entry of entries) {
+    const own = known.get(entry.server);
+    if (own) own.push(entry);
+    else known.set(entry.server, [entry]);
+  }
+  sorted.set(entries, known);
+  return known;
 }
 
 export function neighboursIn(

@@ -31,6 +31,8 @@ export interface PlanOptions {
   force: boolean;
   /** Of a run that goes on: what it was given stays. */
   goesOn?: boolean | undefined;
+  /** The command that shows the fleet, as a person can paste it. */
+  status?: string | undefined;
   /** Balancers that a person said to go on without, where they don't answer. */
   tolerated?: ReadonlySet<string> | undefined;
   /** Steps of a node that an earlier try has done for good. */
@@ -124,16 +126,19 @@ export function makePlan(
     plan.pools.push({ pool, ...batches, neighbours, once });
   }
   if (missing.length > 0)
-    plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n") }));
+    plan.refusals.push(new RotaError("SERVER_MISSING", { problem: missing.join("\n"), next: toName }));
   if (lacking.length > 0 && !isUnread) {
     const problem = `too few would serve:\n${lacking.map((lack) => `  ${lack}`).join("\n")}`;
     const lower = options.errand.upgrade ? "lower --min-serving, " : "";
     const past = options.goesOn ? "then the same again" : `${lower}or --force past this guard`;
-    const next = `bring servers back first (rota status), ${past}`;
+    const next = `bring servers back first (${options.status ?? "rota status"}), ${past}`;
     plan.refusals.push(new RotaError("CAPACITY", { problem, next }));
   }
   return plan;
 }
+
+const toName =
+  "add the server there, or say its name in server: or backends: of the inventory; then the same again";
 
 const withOptions = (pool: Pool, { batch, minServing, maxFailures }: PlanOptions): Pool => ({
   ...pool,
@@ -213,5 +218,5 @@ const toldOnHost = ({ statusPage: page }: Pool): boolean =>
 const noChecks = (entries: Entry[]): RotaError =>
   new RotaError("BALANCER_ANSWER", {
     problem: `${entries.map(sayPlace).join(", ")}: HAProxy runs no check there, so no status page can take it out`,
-    next: "add check to its server line, or take that backend out of the pool's backends",
+    next: "add check to its server line, or take that backend out of the pool's backends; then the same again",
   });

@@ -21,7 +21,7 @@ export const unreadErrors = (
     .filter(({ balancer }) => !gone.has(balancer))
     .map(({ balancer, error }) => {
       if (error.code !== "BALANCER_UNREACHABLE" || balancers.length === 1) return error;
-      const known = `--tolerate ${balancer}, if it is known to be gone`;
+      const known = `the same with --tolerate ${balancer}, if it is known to be gone`;
       const next = error.next === undefined ? known : `${error.next}; or ${known}`;
       return new RotaError(error.code, { problem: error.message, next, cause: error });
     });

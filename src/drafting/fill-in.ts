@@ -1,0 +1,2 @@
+/** What a person looks for in a new inventory. */
+export const fillIn = "FILL IN";
