@@ -12,7 +12,7 @@ export const notYet = (saw: string): Seen<never> => ({ done: false, saw });
 export interface PollOptions<T> {
   /** What is waited for, as the words after "waiting for": "the sessions of web3 to end". */
   what: string;
-  /** Milliseconds between two looks. */
+  /** Milliseconds between two looks at first; a wait that lasts pauses for longer, a tenth of a second at most. */
   every: number;
   /** Milliseconds until the wait is given up. The last look may end a little later. */
   within: number;
@@ -52,6 +52,15 @@ export async function poll<T>({
         problem: `waited ${sayDuration(within)} for ${what}: ${last}`,
       });
     }
-    await clock.sleep(Math.min(every, left), signal);
+    await clock.sleep(Math.min(pauseAfter(clock.now() - started, every), left), signal);
   }
 }
+
+/** Milliseconds: nobody is kept waiting for longer than this, and a reload is noticed within it. */
+const mostPause = 100;
+/** Of the time that it has lasted: what a wait may last longer because it looks less often. */
+const slack = 0.04;
+
+/** A wait that lasts is looked at less often: a boot of a minute is not worth forty looks a second. */
+const pauseAfter = (waited: number, every: number): number =>
+  Math.max(every, Math.min(mostPause, waited * slack));

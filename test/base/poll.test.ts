@@ -28,6 +28,15 @@ test("a wait ends at its limit, after a last look, and says what it saw last", a
   expect(clock.slept).toEqual([50, 50, 20]);
 });
 
+test("a wait that lasts looks less often, and never less than ten times a second", async () => {
+  const clock = fakeClock();
+  const waiting = poll({ ...options(clock), every: 25, within: 10_000, probe: async () => notYet("1 left") });
+  await expect(waiting).rejects.toMatchObject({ code: "WAIT_LIMIT" });
+  expect(clock.slept[0]).toBe(25);
+  expect(Math.max(...clock.slept)).toBe(100);
+  expect(clock.slept.length).toBeLessThan(160); // 400 without
+});
+
 test("whoever watches is told when what is seen changes, and only then", async () => {
   const saw = ["2 left", "2 left", "1 left"];
   const told: string[] = [];
