@@ -42,7 +42,7 @@ test("a roll that lasts longer than a killed one is remembered for knows its own
     code,
     seconds,
     text: said,
-  } = await rollUnderLoad(gunicorn, [...(await gunicorn.switchTo("2")), ...["--boot-within", "2"]]);
+  } = await rollUnderLoad(gunicorn, [...(await gunicorn.switchTo("2")), "--boot-within", "2"]);
   expect(code, said).toBe(0);
   expect(seconds).toBeGreaterThan(2.5); // or nothing was to be forgotten
 });
