@@ -30,7 +30,7 @@ test(
     process.stdout.write(`${howMany} deploys: ${JSON.stringify({ sent, lost, perSecond, p50, p99, max })}\n`);
     reportCase(task, `${howMany} deploys in a row over four nodes`, report);
     expect(report).toMatchObject({ lost: 0, lostBy: {}, examples: [] });
-    expect(report.sent).toBeGreaterThanOrEqual(1_500 * deploys);
+    expect(report.sent).toBeGreaterThanOrEqual(500 * deploys); // a few seconds of traffic each, on a fast machine too
     expect(report.perSecond).toBeGreaterThan(150);
   },
 );
