@@ -34,6 +34,9 @@ export type KnownServer = ServerState &
 export interface Introduction {
   balancer: string;
   version: string;
+  process: number;
+  /** Seconds since it was started. */
+  uptime: number | undefined;
   /** What its socket may do. */
   level: string;
   servers: KnownServer[];
@@ -55,7 +58,10 @@ export async function introductions(
       const asking = askBalancer(balancer, ways, within);
       const { info, answers } = await asking.ask(showCliLevel(), describeStates, describeRows);
       const [level, states, rows] = answers;
-      return [{ balancer: balancer.name, version: info.version, level, servers: joined(states, rows) }];
+      const { version, pid, uptime } = info;
+      return [
+        { balancer: balancer.name, version, process: pid, uptime, level, servers: joined(states, rows) },
+      ];
     }),
   );
 }

@@ -68,6 +68,7 @@ const overview = `
 Nodes are names, globs ('web*') or @pool; none means all (for drain, ready and rotate: name them).
 
 Examples:
+  rota init --socket ADDRESS -o shop.yml          a first inventory, from a running HAProxy
   rota plan                                       what a deploy would do
   rota deploy --set RELEASE=42                    do it
   rota doctor                                     what would hurt it

@@ -53,7 +53,7 @@ const nothingGiven = (): RotaError =>
 const noneFound = (): RotaError =>
   new RotaError("USAGE", {
     problem: "which inventory? no -i, no $ROTA_INVENTORY, and no inventories/*.yml in this folder",
-    next: "rota plan -i FILE, with the path of an inventory",
+    next: "rota plan -i FILE, with the path of an inventory; rota init --socket ADDRESS makes a first one",
   });
 
 const severalFound = (found: string[], first: string): RotaError =>

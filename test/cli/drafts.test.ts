@@ -130,10 +130,10 @@ test("import makes an inventory that plan reads, and says what is missing", () =
       err: "1 pool, 3 nodes: look for FILL IN; then: rota plan -i FILE\n",
     });
     expect(out).toContain("    vars:\n      port: 1\n");
-    await writeFile(join(folder, "shop.yml"), out);
+    await writeFile(join(folder, "shop.yml"), out.replace("unix:/run/haproxy/", `unix:${folder}/`));
     const planned = await rota(folder, "plan", "-i", "shop.yml");
     expect(planned.code).toBe(3);
-    expect(planned.err).toMatch(/lb1: .*\/run\/haproxy\/admin\.sock/);
+    expect(planned.err).toContain(`lb1: there is no socket at ${folder}/admin.sock`);
   }));
 
 test.each([

@@ -40,6 +40,8 @@ function written(...balancers: KnownServer[][]): string {
   const introductions = balancers.map((servers, i) => ({
     balancer: `lb${i + 1}`,
     version: "2.6.12",
+    process: 100 + i,
+    uptime: 60,
     level: "admin",
     servers,
   }));

@@ -44,6 +44,17 @@ test("what init writes about running HAProxies, through SSH and a jump host, is 
   expect(text).toContain("over HTTP, and got 200");
   expect(text).toContain("# - web3: MAINT on lb2/app\n");
 
+  const { adminSocket, operatorSocket } = lab.balancer("lb1");
+  const twice = await runRota(lab, [
+    "init",
+    "--socket",
+    `unix:${adminSocket}`,
+    "--socket",
+    `unix:${operatorSocket}`,
+  ]);
+  expect(twice.stdout).toContain("PROBLEM: this socket gives the level operator");
+  expect(twice.stdout).toContain("PROBLEM: it seems to be the same HAProxy as lb1");
+
   const planned = await runRota(lab, ["plan", "-i", file]);
   expect(planned.code, planned.stderr).toBe(0);
   expect(planned.stdout).toMatch(/^app-admin: 3 of 4 nodes in 3 batches$/m);

@@ -29,15 +29,10 @@ export function sketchFrom({ fleet, addresses, ssh, introductions }: Found): Ske
       `Made by rota init from what ${versions.join(", ")} said. What only a person knows is marked ${fillIn};`,
       "every key is in docs/inventory.md. Then: rota plan -i THIS_FILE",
     ],
-    balancers: introductions.map(({ balancer, level }) => ({
-      name: balancer,
-      address: addresses.get(balancer) ?? "",
-      remarks:
-        level === "admin"
-          ? []
-          : [
-              `PROBLEM: this socket gives the level ${level}, and rota needs admin: "stats socket … level admin"`,
-            ],
+    balancers: introductions.map((one, i) => ({
+      name: one.balancer,
+      address: addresses.get(one.balancer) ?? "",
+      remarks: [...rights(one), ...twice(one, introductions.slice(0, i))],
     })),
     balancerRemarks: [
       "With the master socket too, requests that old workers have after a reload are waited for:",
@@ -52,6 +47,19 @@ export function sketchFrom({ fleet, addresses, ssh, introductions }: Found): Ske
 }
 
 type Known = Pick<Line, "server" | "backend" | "balancer" | "backup">;
+
+const rights = ({ level }: Introduction): string[] =>
+  level === "admin"
+    ? []
+    : [`PROBLEM: this socket gives the level ${level}, and rota needs admin: "stats socket … level admin"`];
+
+/** One HAProxy at two sockets would be counted twice. */
+function twice({ process, uptime = 0, version }: Introduction, others: Introduction[]): string[] {
+  const same = others.find(
+    (one) => one.process === process && one.version === version && Math.abs((one.uptime ?? 0) - uptime) <= 2,
+  );
+  return same ? [`PROBLEM: it seems to be the same HAProxy as ${same.balancer}; leave one of them out`] : [];
+}
 
 const allLines = (introductions: Introduction[]): Known[] =>
   introductions.flatMap(({ balancer, servers }) => servers.map((server) => ({ ...server, balancer })));
