@@ -1,6 +1,6 @@
 /** What changed between two looks at a fleet, a line each: for a watch that is not painted. Pure. */
-import type { Entry } from "../rotation/ports.ts";
 import type { FleetStatus, NodeStatus } from "./fleet-status.ts";
+import { stateOf } from "./status-table.ts";
 
 export function statusChanges(before: FleetStatus, now: FleetStatus): string[] {
   const earlier = new Map(before.nodes.map((node) => [node.name, node]));
@@ -26,7 +26,7 @@ function changesOf(before: NodeStatus, now: NodeStatus): string[] {
     const old = before.entries.find(
       (one) => one.balancer === entry.balancer && one.backend === entry.backend,
     );
-    const [from, to] = [old ? stateOf(old) : "nothing", stateOf(entry)];
+    const [from, to] = [old ? stateOf(old, false) : "nothing", stateOf(entry, false)];
     return from === to ? [] : [`${now.name} ${entry.balancer}/${entry.backend}: ${from} → ${to}`];
   });
   return [
@@ -35,6 +35,3 @@ function changesOf(before: NodeStatus, now: NodeStatus): string[] {
     ...(now.step !== undefined && now.step !== before.step ? [`${now.name} in hand: ${now.step}`] : []),
   ];
 }
-
-const stateOf = ({ status, weight, initialWeight }: Entry): string =>
-  weight === initialWeight ? status : `${status} w${weight}`;

@@ -1,5 +1,6 @@
 /** What the console sees at each look: the fleet, the run that somebody should see, and one run of the history. */
 import { systemClock } from "../base/clock.ts";
+import { lasting } from "../base/lasting.ts";
 import type { FleetStatus } from "../board/fleet-status.ts";
 import type { Picture } from "../console/changes.ts";
 import { type RunView, fleetView, runView } from "../console/view.ts";
@@ -21,22 +22,15 @@ export function looking(
   onSeen: (status: FleetStatus) => void,
 ): () => Promise<Picture> {
   const { name } = site.fleet;
-  let kept: { until: number; sets: ReturnType<OpenJournal["lastSets"]> } | undefined;
-  let lastEnd = "";
-  const calm: OpenJournal = {
-    ...journal,
-    lastSets: (fleet) => {
-      const now = systemClock.now();
-      if (!kept || kept.until < now) kept = { until: now + setsLast, sets: journal.lastSets(fleet) };
-      return kept.sets;
-    },
-  };
+  const setsAnew = () => lasting(setsLast, () => journal.lastSets(name), systemClock);
+  let [sets, lastEnd] = [setsAnew(), ""];
+  const calm: OpenJournal = { ...journal, lastSets: () => sets() };
   return async () => {
     const { seen } = await lookAt(site, calm, "");
     onSeen(seen);
     const [last] = await journal.runs(name, 1);
     const end = `${last?.run} ${last?.outcome}`;
-    if (end !== lastEnd) kept = undefined;
+    if (end !== lastEnd) sets = setsAnew();
     lastEnd = end;
     const run =
       last && isToBeSeen(last, systemClock.today()) ? await oneRun(journal, name, last.run) : undefined;

@@ -8,29 +8,35 @@ import type { Site } from "./site.ts";
 import { variablesOf } from "./variables.ts";
 
 /** By the names of the nodes; without those of which nobody knows what they ran. */
-export async function waysBack({ fleet }: Site, known: Known, io: Io): Promise<Map<string, WayBack>> {
-  const pools = fleet.pools.filter(({ rollback }) => rollback !== undefined);
-  const nodes = pools.flatMap((pool) => pool.nodes.map(({ name }) => name));
+export async function waysBack(
+  { fleet, nodes: chosen }: Site,
+  known: Known,
+  io: Io,
+): Promise<Map<string, WayBack>> {
+  const mayNeed = new Set(chosen);
+  const nodes = fleet.pools
+    .filter(({ rollback }) => rollback !== undefined)
+    .flatMap((pool) => pool.nodes.filter((node) => mayNeed.has(node)).map((node) => ({ pool, node })));
   if (nodes.length === 0) return new Map();
-  const changes = await known.changes(fleet.name, nodes);
+  const names = nodes.map(({ node }) => node.name);
+  const last = new Map<string, Change>();
+  for (const change of await known.changes(fleet.name, names))
+    if (change.good && !last.has(change.node)) last.set(change.node, change);
   return new Map(
-    pools.flatMap((pool) =>
-      pool.nodes.flatMap((node): [string, WayBack][] => {
-        const back = wayBack(pool, node, changes, fleet, io);
-        return back ? [[node.name, back]] : [];
-      }),
-    ),
+    nodes.flatMap(({ pool, node }): [string, WayBack][] => {
+      const back = wayBack(pool, node, last.get(node.name)?.set, fleet, io);
+      return back ? [[node.name, back]] : [];
+    }),
   );
 }
 
 function wayBack(
   pool: Pool,
   node: Node,
-  changes: Change[],
+  before: Change["set"] | undefined,
   { name }: Fleet,
   { env }: Io,
 ): WayBack | undefined {
-  const before = changes.find((change) => change.node === node.name && change.good)?.set;
   const values = before && valuesToUndo(pool, before);
   if (!pool.rollback || !values || "lacks" in values) return undefined;
   // A secret is not stored.
