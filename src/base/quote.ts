@@ -16,11 +16,15 @@ export const shownValues = (set: Record<string, string>): string[] =>
   Object.entries(set).map(([key, value]) => printable(`${key}=${value}`));
 
 /** Text from elsewhere (an app, a host, a balancer) made safe to print: no control characters, no escapes. */
-export function printable(text: string): string {
-  // C0 without tab, DEL, C1, and the marks that turn the direction of text (Unicode TR 36 §3.2).
-  return text.replace(
-    // oxlint-disable-next-line no-control-regex
-    /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-    (c) => (c === "\u001b" ? "" : "\ufffd"),
-  );
-}
+export const printable = (text: string): string =>
+  // Most of what a large fleet says is plain, and is asked for often.
+  plain.test(text)
+    ? text
+    : // C0 without tab, DEL, C1, and the marks that turn the direction of text (Unicode TR 36 §3.2).
+      text.replace(
+        // oxlint-disable-next-line no-control-regex
+        /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+        (c) => (c === "\u001b" ? "" : "\ufffd"),
+      );
+
+const plain = /^[ -~]*$/;
