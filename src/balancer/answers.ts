@@ -29,19 +29,15 @@ export interface Info {
   uptime: number | undefined;
 }
 
+/** Read with every question: only the lines that are needed. */
 export function readInfo(frame: string): Info {
-  const fields = new Map(
-    frame.split("\n").map((line) => {
-      const colon = line.indexOf(": ");
-      return [line.slice(0, colon), line.slice(colon + 2)];
-    }),
-  );
-  const version = fields.get("Version");
-  const pid = Number(fields.get("Pid"));
+  const field = (name: string): string | undefined => new RegExp(`^${name}: (.*)$`, "m").exec(frame)?.[1];
+  const version = field("Version");
+  const pid = Number(field("Pid"));
   if (version === undefined || !Number.isSafeInteger(pid)) throw refusal(frame);
-  const seconds = fields.get("Uptime_sec") ?? "";
+  const seconds = field("Uptime_sec") ?? "";
   const uptime = /^\d+$/.test(seconds) ? Number(seconds) : undefined;
-  return { version, pid, stopping: fields.get("Stopping") === "1", uptime };
+  return { version, pid, stopping: field("Stopping") === "1", uptime };
 }
 
 /** A row of `show servers state`. */
@@ -224,6 +220,14 @@ export interface Fields {
 const columnsOf = (header: string[]): Map<string, number> =>
   new Map(header.map((name, i) => [name, i] as const).toReversed());
 
+let kept = { header: "", columns: columnsOf([]) };
+
+/** Each answer about one server has the header of well over a hundred columns again, mostly the same. */
+function statColumns(header: string): Map<string, number> {
+  if (kept.header !== header) kept = { header, columns: columnsOf(header.slice(2).split(",")) };
+  return kept.columns;
+}
+
 function namedFields(columns: Map<string, number>, values: string[], frame: string): Fields {
   // A row that is shorter than its header was cut.
   if (values.length < columns.size) throw refusal(frame);
@@ -242,8 +246,10 @@ function namedFields(columns: Map<string, number>, values: string[], frame: stri
 }
 
 export function readCsv(frame: string): Fields[] {
-  const [header = [], ...rows] = frame.startsWith("# pxname,") ? (csvRecords(frame.slice(2)) ?? []) : [];
-  if (header.length === 0) throw refusal(frame);
-  const columns = columnsOf(header);
+  const end = frame.indexOf("\n");
+  const header = end < 0 ? frame : frame.slice(0, end);
+  const rows = header.startsWith("# pxname,") ? csvRecords(frame.slice(header.length + 1)) : undefined;
+  if (!rows) throw refusal(frame);
+  const columns = statColumns(header);
   return rows.map((row) => namedFields(columns, row, frame));
 }

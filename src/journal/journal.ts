@@ -1,6 +1,6 @@
 import type { Deed, Journal, Known } from "../rotation/records.ts";
 import { type JournalDatabase, broken } from "./database.ts";
-import { type Claim, type Holder, type Taken, holderOf, release, renew, take } from "./lease.ts";
+import { type Claim, type Holder, type Taken, holderOf, holds, release, renew, take } from "./lease.ts";
 import { prune } from "./prune.ts";
 import { readsOf } from "./reads.ts";
 import { type Totals, totalsOf } from "./totals.ts";
@@ -15,6 +15,8 @@ interface Leases {
   holderOf(fleet: string): Promise<Holder | undefined>;
   /** False: it is somebody else's. */
   renew(fleet: string, epoch: number): Promise<boolean>;
+  /** The same, read only: next to nothing beside a renewal, which must reach the disk. */
+  holds(fleet: string, epoch: number): Promise<boolean>;
   /** Gives it back, or takes it away from its holder. */
   release(fleet: string, epoch: number): Promise<boolean>;
 }
@@ -39,6 +41,7 @@ export function journalOn(database: JournalDatabase): OpenJournal {
     take: (claim) => take(database, claim),
     holderOf: (fleet) => holderOf(database, fleet),
     renew: (fleet, epoch) => renew(database, fleet, epoch),
+    holds: (fleet, epoch) => holds(database, fleet, epoch),
     release: (fleet, epoch) => release(database, fleet, epoch),
   };
   return {

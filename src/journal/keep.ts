@@ -11,7 +11,7 @@ export interface Lease extends AsyncDisposable {
   journal: Journal;
   /** Aborted when it is somebody else's, or could not be renewed in time. */
   lost: AbortSignal;
-  /** Before each act on the world: one question to the journal, a renewal. @throws RotaError LEASE_LOST, JOURNAL */
+  /** Before each act on the world: one question to the journal, a renewal where the last one is old. @throws RotaError LEASE_LOST, JOURNAL */
   mustHold(): Promise<void>;
 }
 
@@ -31,6 +31,11 @@ export function keepLease(open: OpenJournal, fleet: string, epoch: number, clock
     else gone.abort();
   }
 
+  /** After a renewal a moment ago there are still seconds in which nobody else can have it, but by force. */
+  async function lookNow(): Promise<void> {
+    if (!(await open.holds(fleet, epoch))) gone.abort();
+  }
+
   /** A journal that does not answer for a moment is asked again, as long as the lease can still be ours. */
   async function beat(): Promise<void> {
     await renewNow().catch(() => {
@@ -45,8 +50,9 @@ export function keepLease(open: OpenJournal, fleet: string, epoch: number, clock
     lost: gone.signal,
     async mustHold() {
       if (!gone.signal.aborted) {
-        await renewNow().catch((thrown: unknown) => {
-          if (since(renewed, clock) > fresh) throw thrown;
+        const isFresh = (): boolean => since(renewed, clock) <= fresh;
+        await (isFresh() ? lookNow() : renewNow()).catch((thrown: unknown) => {
+          if (!isFresh()) throw thrown;
         });
       }
       if (gone.signal.aborted) throw lost(fleet);

@@ -73,6 +73,16 @@ export async function renew({ db, now }: JournalDatabase, fleet: string, epoch: 
   return numUpdatedRows > 0;
 }
 
+/** Whether it is still this one. */
+export async function holds({ db }: JournalDatabase, fleet: string, epoch: number): Promise<boolean> {
+  const row = await db
+    .selectFrom("leases")
+    .select("epoch")
+    .where((eb) => eb.and({ fleet, epoch }))
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Ends a lease, one's own or by force; the next one has another epoch. */
 export async function release({ db }: JournalDatabase, fleet: string, epoch: number): Promise<boolean> {
   const { numUpdatedRows } = await db

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Kysely, sql } from "kysely";
 import { RotaError } from "../base/errors.ts";
+import { jointly } from "../base/jointly.ts";
 import type { RunEnd } from "../events/events.ts";
 import type { Absence, Journal } from "../rotation/records.ts";
 import type { Tables } from "./schema.ts";
@@ -8,10 +9,31 @@ import type { Tables } from "./schema.ts";
 /** A step that is done again, after a resume, takes the place of the try before. */
 const stepKey = ["run", "node", "step"];
 
-/** Each write is one statement: it is there whole or not at all, and only while the lease has this epoch. */
+/** @returns how many rows it changed */
+type Write = (db: Kysely<Tables>) => Promise<bigint>;
+
+/**
+ * Each write is one statement: it is there whole or not at all, and only while the lease has this epoch. Those of one
+ * moment, as where a hundred nodes end a step together, reach the disk together.
+ */
 export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Journal {
   const lease = db.selectFrom("leases").where((eb) => eb.and({ fleet, epoch }));
   const now = (): string => new Date().toISOString();
+  const writeAll = jointly(async (all: Write[]): Promise<bigint[]> => {
+    if (all.length === 1) return [(await all[0]?.(db)) ?? 0n];
+    return await db.transaction().execute(async (together) => {
+      const counts = [];
+      for (const one of all) counts.push(await one(together));
+      return counts;
+    });
+  });
+
+  const written = async (one: Write): Promise<boolean> => (await writeAll([one]))[0] !== 0n;
+
+  /** @throws RotaError LEASE_LOST where it changed nothing */
+  async function write(one: Write): Promise<void> {
+    if (!(await written(one))) throw lost(fleet);
+  }
 
   /** Inserts nothing where the lease is somebody else's. With a key, a row that is there already is replaced. */
   async function insert(
@@ -24,12 +46,12 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
     const others = columns.filter((column) => !key.includes(column));
     const replaced = others.map((column) => sql`${sql.ref(column)} = ${sql.ref(`excluded.${column}`)}`);
     const onConflict = sql`on conflict (${names(key)}) do update set ${sql.join(replaced)}`;
-    const { numAffectedRows } = await sql`
+    const statement = sql`
       insert into ${sql.table(table)} (${names(columns)})
       select ${sql.join(Object.values(row))} from leases where fleet = ${fleet} and epoch = ${epoch}
       ${key.length > 0 ? onConflict : sql``}
-    `.execute(db);
-    if (numAffectedRows === 0n) throw lost(fleet);
+    `;
+    await write(async (on) => (await statement.execute(on)).numAffectedRows ?? 0n);
   }
 
   return {
@@ -51,59 +73,70 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
       return id;
     },
     async resumed(run) {
-      const { numUpdatedRows } = await db
-        .updateTable("runs")
-        .set({ ended: null, outcome: null, message: null, paused: null })
-        .where((eb) => eb.and([eb("id", "=", run), eb.exists(lease.select("epoch"))]))
-        .executeTakeFirst();
-      if (numUpdatedRows === 0n) throw lost(fleet);
+      await write(async (on) => {
+        const { numUpdatedRows } = await on
+          .updateTable("runs")
+          .set({ ended: null, outcome: null, message: null, paused: null })
+          .where((eb) => eb.and([eb("id", "=", run), eb.exists(lease.select("epoch"))]))
+          .executeTakeFirst();
+        return numUpdatedRows;
+      });
     },
     stepStarted: (run, node, step) =>
       insert("steps", { run, node, step, started: now(), ended: null, outcome: null, why: null }, stepKey),
     async stepEnded(run, node, step, end, why) {
-      const { numUpdatedRows } = await db
-        .updateTable("steps")
-        .set({ ended: now(), outcome: end === "unknown" ? null : end, why: why ?? null })
-        .where((eb) => eb.and([eb.and({ run, node, step }), eb.exists(lease.select("epoch"))]))
-        .executeTakeFirst();
-      if (numUpdatedRows === 0n) throw lost(fleet);
+      await write(async (on) => {
+        const { numUpdatedRows } = await on
+          .updateTable("steps")
+          .set({ ended: now(), outcome: end === "unknown" ? null : end, why: why ?? null })
+          .where((eb) => eb.and([eb.and({ run, node, step }), eb.exists(lease.select("epoch"))]))
+          .executeTakeFirst();
+        return numUpdatedRows;
+      });
     },
     printed: (run, node, step, text) => insert("outputs", { run, node, step, at: now(), text }),
     switched: (run, node, { to, before, after }) =>
       insert("switches", { at: now(), run, node, to, before: before ?? null, after }),
     takenOut: (of, absence) => insert("absences", { fleet: of, ...rowOf(absence) }, ["fleet", "node"]),
     async putBack(of, node) {
-      const { numDeletedRows } = await db
-        .deleteFrom("absences")
-        .where((eb) => eb.and([eb.and({ fleet: of, node }), eb.exists(lease.select("epoch"))]))
-        .executeTakeFirst();
+      const isDeleted = await written(async (on) => {
+        const { numDeletedRows } = await on
+          .deleteFrom("absences")
+          .where((eb) => eb.and([eb.and({ fleet: of, node }), eb.exists(lease.select("epoch"))]))
+          .executeTakeFirst();
+        return numDeletedRows;
+      });
       // Nothing to delete is no proof that the lease is gone.
-      if (numDeletedRows === 0n && !(await lease.select("epoch").executeTakeFirst())) throw lost(fleet);
+      if (!isDeleted && !(await lease.select("epoch").executeTakeFirst())) throw lost(fleet);
     },
     nodeEnded: (run, node, outcome, why) =>
       insert("trips", { run, node, ended: now(), outcome, why: why ?? null }, ["run", "node"]),
     async end(run, outcome, message) {
-      const { numUpdatedRows } = await db
-        .updateTable("runs")
-        .set({ ended: now(), outcome, message: message ?? null })
-        .where((eb) => eb.and([eb("id", "=", run), eb.exists(lease.select("epoch"))]))
-        .executeTakeFirst();
-      if (numUpdatedRows === 0n) throw lost(fleet);
+      await write(async (on) => {
+        const { numUpdatedRows } = await on
+          .updateTable("runs")
+          .set({ ended: now(), outcome, message: message ?? null })
+          .where((eb) => eb.and([eb("id", "=", run), eb.exists(lease.select("epoch"))]))
+          .executeTakeFirst();
+        return numUpdatedRows;
+      });
     },
     async undone(run, by) {
       const outcome: RunEnd = "rolled back";
-      const { numUpdatedRows } = await db
-        .updateTable("runs")
-        .set((eb) => ({
-          outcome,
-          ended: eb.fn.coalesce("ended", eb.val(now())),
-          message: sql<string>`case when message is null then ${`rolled back by run ${by}`}
+      await write(async (on) => {
+        const { numUpdatedRows } = await on
+          .updateTable("runs")
+          .set((eb) => ({
+            outcome,
+            ended: eb.fn.coalesce("ended", eb.val(now())),
+            message: sql<string>`case when message is null then ${`rolled back by run ${by}`}
             when message like ${`%rolled back by run ${by}`} then message
             else message || ${`\nrolled back by run ${by}`} end`,
-        }))
-        .where((eb) => eb.and([eb("id", "=", run), eb.exists(lease.select("epoch"))]))
-        .executeTakeFirst();
-      if (numUpdatedRows === 0n) throw lost(fleet);
+          }))
+          .where((eb) => eb.and([eb("id", "=", run), eb.exists(lease.select("epoch"))]))
+          .executeTakeFirst();
+        return numUpdatedRows;
+      });
     },
   };
 }

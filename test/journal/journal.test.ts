@@ -365,6 +365,24 @@ describe.each([
       await Promise.all(journals.map((journal) => journal[Symbol.asyncDispose]()));
     }));
 
+  test("what is written at one moment is there together, but for what can't be written", () =>
+    fresh(async (env) => {
+      await using open = await opened(env);
+      const run = await open.writes.begin(start);
+      const nodes = Array.from({ length: 50 }, (_, i) => `web${i + 1}`);
+      const writing = nodes.map((node) =>
+        node === "web7"
+          ? open.writes.stepStarted("no run", node, "drain")
+          : open.writes.stepStarted(run, node, "drain"),
+      );
+      const ends = await Promise.allSettled(writing);
+      expect(ends.filter(({ status }) => status === "rejected")).toHaveLength(1);
+      const { steps = [] } = (await open.run(run)) ?? {};
+      expect(steps.map(({ node }) => node).toSorted()).toEqual(
+        nodes.filter((node) => node !== "web7").toSorted(),
+      );
+    }));
+
   test("a lease that expired, or whose process is gone, is taken over; its old holder can write nothing more", () =>
     fresh(async (env) => {
       await using old = await opened(env);
@@ -374,6 +392,8 @@ describe.each([
       await using next = await openJournal(env);
       const gone = claim({ pid: 4_194_305, started: "1" }); // above the largest pid of Linux
       expect(await next.take(gone)).toEqual({ epoch: old.epoch + 1 });
+      expect(await old.holds("shop", old.epoch)).toBe(false);
+      expect(await next.holds("shop", old.epoch + 1)).toBe(true);
       expect(await old.renew("shop", old.epoch)).toBe(false);
       const lost = expect.objectContaining({ code: "LEASE_LOST" });
       await expect(old.writes.begin(start)).rejects.toEqual(lost);

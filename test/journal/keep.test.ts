@@ -12,13 +12,17 @@ function fake() {
     sleep: () => Promise.resolve(),
   };
   const asked: string[] = [];
-  const said = { renew: async (): Promise<boolean> => true };
+  const said = { renew: async (): Promise<boolean> => true, holds: async (): Promise<boolean> => true };
   // Only what keeping a lease needs.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const journal = {
     renew: () => {
       asked.push("renew");
       return said.renew();
+    },
+    holds: () => {
+      asked.push("holds");
+      return said.holds();
     },
     release: async () => {
       asked.push("release");
@@ -33,8 +37,8 @@ test("each act asks first, and somebody else's lease stops it at once, however y
   const { clock, asked, said, journal } = fake();
   await using lease = keepLease(journal, "shop", 7, clock);
   await lease.mustHold();
-  expect(asked).toEqual(["renew"]);
-  said.renew = async () => false; // rota unlock, a moment ago
+  expect(asked).toEqual(["holds"]);
+  said.holds = async () => false; // rota unlock, a moment ago
   await expect(lease.mustHold()).rejects.toMatchObject({ code: "LEASE_LOST" });
 });
 
@@ -43,7 +47,7 @@ test("a journal that does not answer for a moment stops no act of a holder that 
   await using lease = keepLease(journal, "shop", 7, clock);
   time.monotonic += 5_000;
   time.wall += 5_000;
-  said.renew = () => Promise.reject(new Error("connection refused"));
+  said.holds = () => Promise.reject(new Error("connection refused"));
   await lease.mustHold();
 });
 
