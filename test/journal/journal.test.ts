@@ -369,7 +369,7 @@ describe.each([
     fresh(async (env) => {
       await using open = await opened(env);
       const run = await open.writes.begin(start);
-      const nodes = Array.from({ length: 50 }, (_, i) => `web${i + 1}`);
+      const nodes = Array.from({ length: 50 }, (__, i) => `web${i + 1}`);
       const writing = nodes.map((node) =>
         node === "web7"
           ? open.writes.stepStarted("no run", node, "drain")
