@@ -3,6 +3,7 @@ import { type JournalDatabase, broken } from "./database.ts";
 import { type Claim, type Holder, type Taken, holderOf, release, renew, take } from "./lease.ts";
 import { prune } from "./prune.ts";
 import { readsOf } from "./reads.ts";
+import { together } from "./together.ts";
 import { type Totals, totalsOf } from "./totals.ts";
 import { type Watching, watchingOn } from "./watching.ts";
 import { writesOf } from "./writes.ts";
@@ -34,7 +35,7 @@ export interface OpenJournal extends Known, Leases, Watching, AsyncDisposable {
 }
 
 export function journalOn(database: JournalDatabase): OpenJournal {
-  const { db, where } = database;
+  const { db, where, blocks } = database;
   const leases: Leases = {
     take: (claim) => take(database, claim),
     holderOf: (fleet) => holderOf(database, fleet),
@@ -71,7 +72,10 @@ export function journalOn(database: JournalDatabase): OpenJournal {
       },
       where,
     ),
-    under: (fleet, epoch) => told(writesOf(db, fleet, epoch), where),
+    under(fleet, epoch) {
+      const writesOn = (on: typeof db): Journal => writesOf(on, fleet, epoch);
+      return told(blocks ? together(db, writesOn) : writesOn(db), where);
+    },
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

@@ -31,6 +31,14 @@ export function keepLease(open: OpenJournal, fleet: string, epoch: number, clock
     else gone.abort();
   }
 
+  let next: Promise<void> | undefined;
+  /** One renewal for all who ask for it at the same time; it begins after each of them has asked. */
+  const renewSoon = (): Promise<void> =>
+    (next ??= soon().then(() => {
+      next = undefined;
+      return renewNow();
+    }));
+
   /** A journal that does not answer for a moment is asked again, as long as the lease can still be ours. */
   async function beat(): Promise<void> {
     await renewNow().catch(() => {
@@ -45,7 +53,7 @@ export function keepLease(open: OpenJournal, fleet: string, epoch: number, clock
     lost: gone.signal,
     async mustHold() {
       if (!gone.signal.aborted) {
-        await renewNow().catch((thrown: unknown) => {
+        await renewSoon().catch((thrown: unknown) => {
           if (since(renewed, clock) > fresh) throw thrown;
         });
       }
@@ -71,3 +79,5 @@ const moment = (clock: Clock): Moment => ({ monotonic: clock.now(), wall: clock.
 
 const since = ({ monotonic, wall }: Moment, clock: Clock): number =>
   Math.max(clock.now() - monotonic, Math.abs(clock.today().getTime() - wall));
+
+const soon = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -21,6 +21,7 @@ export function openPostgres(url: string): JournalDatabase {
   return {
     db,
     where: withoutPassword(url),
+    blocks: false,
     now: sql<number>`(extract(epoch from clock_timestamp()) * 1000)::float8`,
     alone: (work) => work(), // the migrator takes a lock of its own here
     [Symbol.asyncDispose]: () => db.destroy(),

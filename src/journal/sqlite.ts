@@ -16,6 +16,7 @@ export function openSqlite(path: string): JournalDatabase {
   return {
     db,
     where: path,
+    blocks: true,
     now: sql<number>`(unixepoch('subsec') * 1000)`,
     async alone(work) {
       database.exec("begin immediate");

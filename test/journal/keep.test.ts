@@ -38,6 +38,22 @@ test("each act asks first, and somebody else's lease stops it at once, however y
   await expect(lease.mustHold()).rejects.toMatchObject({ code: "LEASE_LOST" });
 });
 
+test("acts at the same time share a renewal, but never one that began before they asked", async () => {
+  const { clock, asked, said, journal } = fake();
+  await using lease = keepLease(journal, "shop", 7, clock);
+  await Promise.all(Array.from({ length: 100 }, () => lease.mustHold()));
+  expect(asked).toEqual(["renew"]);
+  let answer: (ours: boolean) => void = () => undefined;
+  said.renew = () => new Promise((resolve) => (answer = resolve));
+  const first = lease.mustHold();
+  await expect.poll(() => asked.length).toBe(2);
+  said.renew = async () => false;
+  await expect(lease.mustHold()).rejects.toMatchObject({ code: "LEASE_LOST" });
+  answer(true);
+  await expect(first).rejects.toMatchObject({ code: "LEASE_LOST" });
+  expect(asked).toHaveLength(3);
+});
+
 test("a journal that does not answer for a moment stops no act of a holder that was sure just before", async () => {
   const { clock, said, journal, time } = fake();
   await using lease = keepLease(journal, "shop", 7, clock);
