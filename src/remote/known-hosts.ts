@@ -63,10 +63,10 @@ export interface KeysOfHost {
 export function keysOfHost(entries: KnownHost[], host: string, port: number): KeysOfHost {
   const bare = host.toLowerCase();
   const name = port === 22 ? bare : `[${bare}]:${port}`;
-  const ofHost = entries.filter((entry) => matches(entry.names, name));
+  const ofHost = namedIn(entries, name);
   const plain = ofHost.filter((entry) => entry.marker === "");
   // ssh takes a key that is recorded without the port too, but a different one there says nothing.
-  const ofBare = entries.filter((entry) => matches(entry.names, bare));
+  const ofBare = name === bare ? ofHost : namedIn(entries, bare);
   const portless = ofBare.filter((entry) => entry.marker === "");
 
   return {
@@ -85,6 +85,41 @@ export function keysOfHost(entries: KnownHost[], host: string, port: number): Ke
       return { kind: "unknown", authorities: linesOf(authorities) };
     },
   };
+}
+
+/** In the order of the file. */
+function namedIn(entries: KnownHost[], name: string): KnownHost[] {
+  const { byName, others } = sortedOut(entries);
+  const written = byName.get(name) ?? [];
+  const found = others.filter((entry) => matches(entry.names, name));
+  return [...written, ...found].toSorted((a, b) => a.line - b.line);
+}
+
+interface Sorted {
+  /** Entries that name their hosts in full. */
+  byName: Map<string, KnownHost[]>;
+  /** Patterns and hashes: each must be tried. */
+  others: KnownHost[];
+}
+
+/** A large fleet has a line for each host, and each host asks: sorted out once for each file. */
+const sorted = new WeakMap<KnownHost[], Sorted>();
+
+function sortedOut(entries: KnownHost[]): Sorted {
+  const known = sorted.get(entries);
+  if (known) return known;
+  const fresh: Sorted = { byName: new Map(), others: [] };
+  for (const entry of entries) {
+    if (/^\||[*?!]/.test(entry.names)) fresh.others.push(entry);
+    else
+      for (const name of new Set(entry.names.toLowerCase().split(","))) {
+        const same = fresh.byName.get(name);
+        if (same) same.push(entry);
+        else fresh.byName.set(name, [entry]);
+      }
+  }
+  sorted.set(entries, fresh);
+  return fresh;
 }
 
 const linesOf = (entries: KnownHost[]): number[] => entries.map((entry) => entry.line);

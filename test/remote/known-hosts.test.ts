@@ -177,3 +177,23 @@ test("ssh-keygen -F finds the same hosts in the same file", () => {
     { numRuns: 60 },
   );
 });
+
+test("a file with a line for each host of a large fleet is read through once, not for each of them", () => {
+  const lines = Array.from({ length: 500 }, (_, i) => `[10.0.0.${i}]:2222,web${i} ${keys.ed25519}`);
+  let looks = 0;
+  const entries = parseKnownHosts(`${lines.join("\n")}\n*.example.net ${keys.rsa}\n`).map(
+    (entry) =>
+      new Proxy(entry, {
+        get(target, name) {
+          if (name === "names") looks += 1;
+          return Reflect.get(target, name);
+        },
+      }),
+  );
+  const look = (host: string): string[] => keysOfHost(entries, host, 22).types;
+  expect(look("web1")).toEqual(["ssh-ed25519"]);
+  looks = 0;
+  for (let i = 0; i < 500; i += 1) expect(look(`web${i}`)).toEqual(["ssh-ed25519"]);
+  expect(look("web7.example.net")).toEqual(["ssh-rsa"]);
+  expect(looks).toBe(501); // the pattern, for each
+});
