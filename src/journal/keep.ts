@@ -11,7 +11,7 @@ export interface Lease extends AsyncDisposable {
   journal: Journal;
   /** Aborted when it is somebody else's, or could not be renewed in time. */
   lost: AbortSignal;
-  /** Before each act on the world: one question to the journal, a renewal. @throws RotaError LEASE_LOST, JOURNAL */
+  /** Before each act on the world: one question to the journal, mostly without a renewal. @throws RotaError LEASE_LOST, JOURNAL */
   mustHold(): Promise<void>;
 }
 
@@ -19,6 +19,8 @@ export interface Lease extends AsyncDisposable {
 const renewEvery = 10_000;
 /** A journal that does not answer for a moment stops nobody whose last renewal is younger than this. */
 const fresh = 10_000;
+/** A renewal that is younger need not be followed by another. */
+const young = 5_000;
 
 export function keepLease(open: OpenJournal, fleet: string, epoch: number, clock: Clock): Lease {
   const gone = new AbortController();
@@ -31,12 +33,19 @@ export function keepLease(open: OpenJournal, fleet: string, epoch: number, clock
     else gone.abort();
   }
 
+  /** One that was renewed just now lasts for long enough: to see that nobody took it, the journal need not write. */
+  async function look(): Promise<void> {
+    if (since(renewed, clock) > young) return renewNow();
+    const holder = await open.holderOf(fleet);
+    if (holder?.epoch !== epoch) gone.abort();
+  }
+
   let next: Promise<void> | undefined;
-  /** One renewal for all who ask for it at the same time; it begins after each of them has asked. */
-  const renewSoon = (): Promise<void> =>
+  /** One look for all who ask at the same time; it begins after each of them has asked. */
+  const lookSoon = (): Promise<void> =>
     (next ??= soon().then(() => {
       next = undefined;
-      return renewNow();
+      return look();
     }));
 
   /** A journal that does not answer for a moment is asked again, as long as the lease can still be ours. */
@@ -53,7 +62,7 @@ export function keepLease(open: OpenJournal, fleet: string, epoch: number, clock
     lost: gone.signal,
     async mustHold() {
       if (!gone.signal.aborted) {
-        await renewSoon().catch((thrown: unknown) => {
+        await lookSoon().catch((thrown: unknown) => {
           if (since(renewed, clock) > fresh) throw thrown;
         });
       }

@@ -12,13 +12,17 @@ function fake() {
     sleep: () => Promise.resolve(),
   };
   const asked: string[] = [];
-  const said = { renew: async (): Promise<boolean> => true };
+  const said = { renew: async (): Promise<boolean> => true, holder: async () => ({ epoch: 7 }) };
   // Only what keeping a lease needs.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const journal = {
     renew: () => {
       asked.push("renew");
       return said.renew();
+    },
+    holderOf: () => {
+      asked.push("holder");
+      return said.holder();
     },
     release: async () => {
       asked.push("release");
@@ -33,23 +37,35 @@ test("each act asks first, and somebody else's lease stops it at once, however y
   const { clock, asked, said, journal } = fake();
   await using lease = keepLease(journal, "shop", 7, clock);
   await lease.mustHold();
-  expect(asked).toEqual(["renew"]);
-  said.renew = async () => false; // rota unlock, a moment ago
+  expect(asked).toEqual(["holder"]); // it lasts for long enough: nothing is written
+  said.holder = async () => ({ epoch: 8 }); // rota unlock, a moment ago
   await expect(lease.mustHold()).rejects.toMatchObject({ code: "LEASE_LOST" });
 });
 
-test("acts at the same time share a renewal, but never one that began before they asked", async () => {
+test("an act when the last renewal is not young any more renews", async () => {
+  const { clock, asked, said, journal, time } = fake();
+  await using lease = keepLease(journal, "shop", 7, clock);
+  time.monotonic += 6_000;
+  await lease.mustHold();
+  await lease.mustHold();
+  expect(asked).toEqual(["renew", "holder"]);
+  time.monotonic += 6_000;
+  said.renew = async () => false;
+  await expect(lease.mustHold()).rejects.toMatchObject({ code: "LEASE_LOST" });
+});
+
+test("acts at the same time share one look, but never one that began before they asked", async () => {
   const { clock, asked, said, journal } = fake();
   await using lease = keepLease(journal, "shop", 7, clock);
   await Promise.all(Array.from({ length: 100 }, () => lease.mustHold()));
-  expect(asked).toEqual(["renew"]);
-  let answer: (ours: boolean) => void = () => undefined;
-  said.renew = () => new Promise((resolve) => (answer = resolve));
+  expect(asked).toEqual(["holder"]);
+  let answer: (holder: { epoch: number }) => void = () => undefined;
+  said.holder = () => new Promise((resolve) => (answer = resolve));
   const first = lease.mustHold();
   await expect.poll(() => asked.length).toBe(2);
-  said.renew = async () => false;
+  said.holder = async () => ({ epoch: 8 });
   await expect(lease.mustHold()).rejects.toMatchObject({ code: "LEASE_LOST" });
-  answer(true);
+  answer({ epoch: 7 });
   await expect(first).rejects.toMatchObject({ code: "LEASE_LOST" });
   expect(asked).toHaveLength(3);
 });
@@ -57,8 +73,10 @@ test("acts at the same time share a renewal, but never one that began before the
 test("a journal that does not answer for a moment stops no act of a holder that was sure just before", async () => {
   const { clock, said, journal, time } = fake();
   await using lease = keepLease(journal, "shop", 7, clock);
-  time.monotonic += 5_000;
-  time.wall += 5_000;
+  said.holder = () => Promise.reject(new Error("connection refused"));
+  await lease.mustHold();
+  time.monotonic += 6_000;
+  time.wall += 6_000;
   said.renew = () => Promise.reject(new Error("connection refused"));
   await lease.mustHold();
 });

@@ -62,6 +62,19 @@ test("what a hundred nodes write at the same time is committed as one, and each 
     expect(steps.filter(({ ok }) => ok)).toHaveLength(100);
   }));
 
+test("where many nodes write one after the other, what follows closely is written together too", () =>
+  opened(async ({ writes, run, commits }) => {
+    const before = await commits();
+    // Each begins when the one before was asked for: never two at the same time.
+    const all: Promise<void>[] = [];
+    for (const node of nodes) {
+      all.push(writes.stepStarted(run, node, "drain"));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(all);
+    expect((await commits()) - before).toBeLessThan(50);
+  }));
+
 test("of writes at the same time one that the database refuses fails alone", () =>
   opened(async ({ path, journal, writes, run }) => {
     await using database = await openDatabase({ kind: "sqlite", path });
