@@ -100,7 +100,7 @@ export const readServerStates = (frame: string): ServerState[] => readStateRows(
 export function readStateRows(frame: string): Fields[] {
   const [format, header, ...rows] = frame.split("\n");
   if (format !== "1" || !header?.startsWith("# ")) throw refusal(frame);
-  const columns = header.slice(2).split(" ");
+  const columns = columnsOf(header.slice(2).split(" "));
   return rows.map((row) => namedFields(columns, row.split(" "), frame));
 }
 
@@ -220,24 +220,30 @@ export interface Fields {
   optional(name: string): string | undefined;
 }
 
-function namedFields(columns: string[], values: string[], frame: string): Fields {
+/** Where each column stands; of two with one name, the first. */
+const columnsOf = (header: string[]): Map<string, number> =>
+  new Map(header.map((name, i) => [name, i] as const).toReversed());
+
+function namedFields(columns: Map<string, number>, values: string[], frame: string): Fields {
   // A row that is shorter than its header was cut.
-  if (values.length < columns.length) throw refusal(frame);
+  if (values.length < columns.size) throw refusal(frame);
+  const optional = (name: string): string | undefined => values[columns.get(name) ?? -1];
   const text = (name: string): string => {
-    const value = values[columns.indexOf(name)];
+    const value = optional(name);
     if (value === undefined) throw refusal(frame);
     return printable(value);
   };
   const count = (name: string): number => {
-    const value = text(name);
-    if (!/^\d+$/.test(value)) throw refusal(frame);
+    const value = optional(name);
+    if (value === undefined || !/^\d+$/.test(value)) throw refusal(frame);
     return Number(value);
   };
-  return { text, count, optional: (name) => values[columns.indexOf(name)] };
+  return { text, count, optional };
 }
 
 export function readCsv(frame: string): Fields[] {
   const [header = [], ...rows] = frame.startsWith("# pxname,") ? (csvRecords(frame.slice(2)) ?? []) : [];
   if (header.length === 0) throw refusal(frame);
-  return rows.map((row) => namedFields(header, row, frame));
+  const columns = columnsOf(header);
+  return rows.map((row) => namedFields(columns, row, frame));
 }

@@ -24,6 +24,8 @@ export interface Asking {
   noRights: (level: string, cause?: unknown) => RotaError;
   /** What the current worker said of itself last; undefined before the first answer. */
   latest: () => Info | undefined;
+  /** Ends when it may be asked again, for those who wait for something with others. */
+  turn: () => Promise<void>;
 }
 
 /** Just after a reload the old worker may still take a connection: measured, 14 of 65,000 in 22 reloads. */
@@ -81,7 +83,7 @@ export function askBalancer({ name, socket }: SocketBalancer, ways: Ways, within
     return answered;
   }
 
-  return { ask, askAll, noRights, latest: () => latest };
+  return { ask, askAll, noRights, latest: () => latest, turn: () => runtime.turn() };
 }
 
 /** @param what What was asked, where that is not the runtime socket. */
@@ -102,21 +104,30 @@ export function unreachable(
 }
 
 /** Groups that fit on one line each, `show info` before them. */
-export function intoLines<G extends Group>(groups: readonly G[]): G[][] {
-  const lines: G[][] = [];
+export const intoLines = <G extends Group>(groups: readonly G[]): G[][] => linesOf(groups, (group) => group);
+
+/**
+ * What fits on one line each, by the commands of each, `show info` before them.
+ *
+ * @param last goes on each line too
+ */
+export function linesOf<T>(all: readonly T[], commandsOf: (one: T) => Group, last: Group = []): T[][] {
+  const lines: T[][] = [];
   let left = 0;
-  for (const group of groups) {
-    const bytes = group.reduce((sum, { line }) => sum + line.length + 1, 0);
-    const last = lines.at(-1);
-    if (last && bytes <= left) last.push(group);
+  for (const one of all) {
+    const bytes = bytesOf(commandsOf(one));
+    const line = lines.at(-1);
+    if (line && bytes <= left) line.push(one);
     else {
-      lines.push([group]);
-      left = longestLine - showInfo().line.length;
+      lines.push([one]);
+      left = longestLine - showInfo().line.length - bytesOf(last);
     }
     left -= bytes;
   }
   return lines;
 }
+
+const bytesOf = (commands: Group): number => commands.reduce((sum, { line }) => sum + line.length + 1, 0);
 
 /** The answers to all groups of a line → those to each. */
 function cut<G extends Group>(groups: readonly G[], answers: readonly unknown[]): Answers<G>[];

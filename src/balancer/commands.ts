@@ -111,15 +111,15 @@ export const showServersState = (backend?: string): Command<ServerState[]> => ({
 // `show stat` takes a backend by the number that `show servers state` gives it. A name would do as well, until a
 // frontend has the same one: then HAProxy takes the frontend, and the answer is a header without rows.
 
-/** Server rows of all backends, or of one. Level user. */
-export const showServers = (backendId?: number): Command<ServerRow[]> => ({
-  line: `show stat ${backendId === undefined ? -1 : checkNumber(backendId)} 4 -1`,
+/** Server rows of all backends, of one, or of one server in it. Level user. */
+export const showServers = (backendId?: number, serverId?: number): Command<ServerRow[]> => ({
+  line: `show stat ${numberOrAll(backendId)} 4 ${numberOrAll(serverId)}`,
   read: readServerRows,
 });
 
 /** Backend rows: how many servers are usable now. Level user. */
 export const showBackends = (backendId?: number): Command<BackendRow[]> => ({
-  line: `show stat ${backendId === undefined ? -1 : checkNumber(backendId)} 2 -1`,
+  line: `show stat ${numberOrAll(backendId)} 2 -1`,
   read: readBackends,
 });
 
@@ -134,6 +134,8 @@ export const showTally = (backendId: number, serverId: number): Command<TallyRow
   line: showServer(backendId, serverId).line,
   read: readTallies,
 });
+
+const numberOrAll = (id: number | undefined): number => (id === undefined ? -1 : checkNumber(id));
 
 function checkNumber(id: number): number {
   if (Number.isSafeInteger(id) && id >= 0) return id;

@@ -5,16 +5,28 @@
  */
 export function csvRecords(text: string): string[][] | undefined {
   const records: string[][] = [];
-  let record: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const newline = text.indexOf("\n", at);
+    const end = newline < 0 ? text.length : newline;
+    const line = text.slice(at, end);
+    // Nearly all lines are so plain, and a large fleet has thousands.
+    const read = line.includes('"') ? quotedRecord(text, at) : { record: line.split(","), next: end + 1 };
+    if (!read) return undefined;
+    records.push(read.record);
+    at = read.next;
+  }
+  return records;
+}
+
+/** @param at where it begins; it may go on over the ends of lines */
+function quotedRecord(text: string, at: number): { record: string[]; next: number } | undefined {
+  const record: string[] = [];
   const field = /(?:"([^"]*(?:""[^"]*)*)"|([^,\n"][^,\n]*)?)(,|\n|$)/y;
-  while (field.lastIndex < text.length || record.length > 0) {
+  field.lastIndex = at;
+  for (;;) {
     const [, quoted, plain = "", end] = field.exec(text) ?? [];
     if (end === undefined) return undefined;
     record.push(quoted?.replaceAll('""', '"') ?? plain);
-    if (end === ",") continue;
-    records.push(record);
-    record = [];
-    if (end === "") break;
+    if (end !== ",") return { record, next: end === "" ? text.length : field.lastIndex };
   }
-  return records;
 }

@@ -12,19 +12,25 @@ const tries = 3;
  * @param statesOf reads the whole backends of these places
  */
 export function askingByNumber(balancer: string, statesOf: (places: Place[]) => Promise<ServerState[]>) {
-  let known: ServerState[] = [];
+  /** By backend, and in it by server. */
+  let known = new Map<string, Map<string, ServerState>>();
+  const find = ({ backend, server }: Place): ServerState | undefined => known.get(backend)?.get(server);
+
+  function learn(states: ServerState[]): void {
+    for (const backend of new Set(states.map((state) => state.backend)))
+      known.set(
+        backend,
+        new Map(states.filter((at) => at.backend === backend).map((state) => [state.server, state])),
+      );
+  }
 
   /** @param read is given the numbers of each place; it returns undefined when its answer does not fit them */
   return async <T>(places: Place[], read: (numbers: ServerState[]) => Promise<T | undefined>): Promise<T> => {
     for (let tried = 0; tried < tries; tried++) {
-      if (!places.every((place) => find(known, place))) {
-        const learned = await statesOf(places);
-        const others = known.filter((old) => !learned.some(({ backend }) => backend === old.backend));
-        known = [...others, ...learned];
-      }
-      const answer = await read(places.map((place) => stateAt(known, place, balancer)));
+      if (!places.every(find)) learn(await statesOf(places));
+      const answer = await read(places.map((place) => find(place) ?? missing(place, balancer)));
       if (answer !== undefined) return answer;
-      known = [];
+      known = new Map();
     }
     throw new RotaError("BALANCER_ANSWER", {
       problem: `${balancer}: the numbers of its servers change all the time; is HAProxy reloaded over and over?`,
@@ -32,14 +38,13 @@ export function askingByNumber(balancer: string, statesOf: (places: Place[]) => 
   };
 }
 
-const find = (states: ServerState[], { backend, server }: Place): ServerState | undefined =>
-  states.find((state) => state.backend === backend && state.server === server);
-
 /** @throws RotaError SERVER_MISSING */
-export function stateAt(states: ServerState[], place: Place, balancer: string): ServerState {
-  const state = find(states, place);
-  if (state) return state;
+export const stateAt = (states: ServerState[], place: Place, balancer: string): ServerState =>
+  states.find(({ backend, server }) => backend === place.backend && server === place.server) ??
+  missing(place, balancer);
+
+function missing({ backend, server }: Place, balancer: string): never {
   throw new RotaError("SERVER_MISSING", {
-    problem: `${balancer}: the backend ${place.backend} has no server ${place.server}`,
+    problem: `${balancer}: the backend ${backend} has no server ${server}`,
   });
 }

@@ -1,4 +1,6 @@
 import PQueue from "p-queue";
+import { systemClock } from "../base/clock.ts";
+import { endOfTurn } from "../base/jointly.ts";
 import type { SocketAddress } from "../inventory/fleet.ts";
 import { AnswerError } from "./answers.ts";
 import type { Command } from "./commands.ts";
@@ -32,20 +34,37 @@ export function openRuntime(at: SocketAddress, within?: Deadlines): Runtime {
   return { ...runtimeOn(ways, name, at, within), [Symbol.asyncDispose]: () => ways[Symbol.asyncDispose]() };
 }
 
+/** A long answer costs HAProxy and us time: after it who can wait does, a millisecond for so many bytes beyond the first. */
+const bytesPerMs = 8 * 1024;
+const atOnce = 16 * 1024;
+
+export interface SharedRuntime extends Pick<Runtime, "ask"> {
+  /** Ends when the socket may be asked again, for those who wait for something with others. */
+  turn(): Promise<void>;
+}
+
 /** The same on ways that are shared, and not its own to end. */
 export function runtimeOn(
   ways: Ways,
   balancer: string,
   at: SocketAddress,
   within: Deadlines = { connect: 2_000, reply: 5_000 },
-): Pick<Runtime, "ask"> {
+): SharedRuntime {
   const open = ways.to(balancer, at);
   const oneAtATime = new PQueue({ concurrency: 1 });
+  let next = 0;
   return {
+    async turn() {
+      await endOfTurn();
+      const left = next - systemClock.now();
+      if (left > 0) await systemClock.sleep(left, new AbortController().signal);
+    },
     async ask(...commands) {
       const line = commands.map((command) => command.line).join(";");
       const longest = Math.min(...commands.map((command) => command.longest ?? Infinity));
       const frames = await oneAtATime.add(() => exchange(open, line, commands.length, within, longest));
+      const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
+      next = systemClock.now() + Math.max(0, bytes - atOnce) / bytesPerMs;
       return readAll(commands, frames);
     },
   };

@@ -14,6 +14,7 @@ import {
   showTally,
 } from "./commands.ts";
 import type { Deadlines } from "./exchange.ts";
+import { jointSite } from "./joint-site.ts";
 import { askingByNumber, stateAt } from "./numbers.ts";
 import { type Reloads, oldWorkers } from "./old-workers.ts";
 import { backendsOf, entriesOf, heldOut } from "./reading.ts";
@@ -39,7 +40,7 @@ export interface BalancerSite extends Telling {
 
 export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Deadlines): BalancerSite {
   const { name } = balancer;
-  const { ask, askAll, noRights, latest } = askBalancer(balancer, ways, within);
+  const { ask, askAll, noRights, latest, turn } = askBalancer(balancer, ways, within);
   const old = oldWorkers(balancer, ways, within);
 
   async function statesOf(places: Place[]): Promise<ServerState[]> {
@@ -60,6 +61,23 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
     );
     const fits = views.every(({ answers: [, , [totals]] }, i) => totals?.backend === backends[i]?.[0]);
     return fits ? views.map(({ answers }) => answers) : undefined;
+  }
+
+  /** These places alone: whole only where that is less than a row for each. */
+  async function entriesAt(places: Place[], numbers: ServerState[]): Promise<Entry[] | undefined> {
+    const backends = [...new Map(numbers.map(({ backend, backendId }) => [backend, backendId]))];
+    const views = await askAll(
+      backends.map(([backend, id]) => {
+        const mine = numbers.filter((at) => at.backend === backend);
+        const rows =
+          mine.length > mostRows ? [showServers(id)] : mine.map((at) => showServers(id, at.serverId));
+        return [showServersState(backend), ...rows] as const;
+      }),
+    );
+    const entries = views.flatMap(({ answers: [states, ...rows] }) => entriesOf(name, states, rows.flat()));
+    const at = new Map(entries.map((entry) => [nameOf(entry), entry]));
+    const seen = places.flatMap((place) => at.get(nameOf(place)) ?? []);
+    return seen.length === places.length ? seen : undefined;
   }
 
   /** The row of each place, and the worker that said it. */
@@ -111,7 +129,7 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
     return rows.length === places.length ? rows.reduce((sum, row) => sum + row.sessions, 0) : undefined;
   }
 
-  return {
+  const site: BalancerSite = {
     ...tellingOn(name, askAll),
 
     async survey(needs) {
@@ -126,17 +144,7 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
 
     answers: () => isAnswered(ask()),
 
-    async look(places) {
-      const views = await byNumber(places, viewsOf);
-      const entries = views.flatMap(([states, rows]) => entriesOf(name, states, rows));
-      return places.map((place) => {
-        const entry = entries.find((e) => e.backend === place.backend && e.server === place.server);
-        if (entry) return entry;
-        throw new RotaError("SERVER_MISSING", {
-          problem: `${name}: the backend ${place.backend} has no server ${place.server} any more`,
-        });
-      });
-    },
+    look: (places) => byNumber(places, (numbers) => entriesAt(places, numbers)),
 
     async watch(places) {
       const seen = await byNumber(places, (numbers) => activityOf(places, numbers));
@@ -181,7 +189,13 @@ export function balancerSite(balancer: SocketBalancer, ways: Ways, within?: Dead
       );
     },
   };
+  return jointSite(site, turn);
 }
+
+/** Each comes with a header of its own, as long as six more rows. */
+const mostRows = 100;
+
+const nameOf = ({ backend, server }: ServerName): string => `${backend}/${server}`;
 
 /** Whether there was an answer at all. */
 export const isAnswered = (asked: Promise<unknown>): Promise<boolean> =>

@@ -3,8 +3,9 @@ import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
 import type { AdminState, Agent, Place } from "../rotation/ports.ts";
 import type { ServerState } from "./answers.ts";
-import type { Asking } from "./asking.ts";
+import { type Asking, linesOf } from "./asking.ts";
 import {
+  type Command,
   disableAgent,
   enableAgent,
   setAgentDown,
@@ -34,42 +35,54 @@ export function tellingOn(name: string, askAll: Asking["askAll"]): Telling {
       throw new RotaError("BALANCER_ANSWER", { problem: `${name}: ${problems.join("; ")}` });
   };
 
-  /** Told and read back on one line, so by the same worker. @returns the state of each place */
-  async function tell(places: Place[], state: AdminState, distrust: boolean): Promise<ServerState[]> {
+  /** Told and read back on one line, so by the same worker; a backend is read once for all that a line tells. */
+  async function tell<P extends Place>(
+    places: P[],
+    orders: (at: P) => readonly Command<unknown>[],
+  ): Promise<Told<P>[]> {
+    const lines = [...new Set(places.map(({ backend }) => backend))].flatMap((backend) => {
+      const readBack = showServersState(backend);
+      const mine = places.filter((at) => at.backend === backend);
+      return linesOf(mine, orders, [readBack]).map((line) => ({ line, readBack }));
+    });
     const views = await askAll(
-      places.map((at) => {
-        const told = [setState(at, state), showServersState(at.backend)] as const;
-        return distrust ? ([...told, setHealthDown(at)] as const) : told;
-      }),
+      lines.map(({ line, readBack }) => [...line.flatMap(orders), readBack] as const),
     );
-    return places.map((at, i) => stateAt(views[i]?.answers[1] ?? [], at, name));
+    return lines.flatMap(({ line }, i) => {
+      const answers: readonly unknown[] = views[i]?.answers ?? [];
+      const states = answers.find(isStates) ?? [];
+      let next = 0;
+      return line.map((place) => ({
+        place,
+        is: stateAt(states, place, name),
+        said: answers.slice(next, (next += orders(place).length)),
+      }));
+    });
   }
 
   /** Until none is asked, and none is answering any more: what it says might undo what was told. */
-  async function silence(places: Place[], state: AdminState): Promise<ServerState[]> {
-    if (places.length === 0) return [];
+  async function silence(places: Place[], state: AdminState): Promise<Told<Place>[]> {
     const until = systemClock.now() + agentsWithin;
     for (;;) {
-      const views = await askAll(
-        places.map((at) => [disableAgent(at), setState(at, state), showServersState(at.backend)] as const),
-      );
-      const seen = places.map((at, i) => stateAt(views[i]?.answers[2] ?? [], at, name));
-      if (!seen.some(hasAgent) || systemClock.now() >= until) return seen;
+      const seen = await tell(places, (at) => [disableAgent(at), setState(at, state)]);
+      if (!seen.some(({ is }) => hasAgent(is)) || systemClock.now() >= until) return seen;
       await systemClock.sleep(agentsEvery, new AbortController().signal);
     }
   }
 
   return {
     async set(places, state, distrust) {
-      const seen = (await tell(places, state, distrust)).map((is, i) => ({ is, place: places[i] }));
+      const seen = await tell(places, (at) =>
+        distrust ? [setState(at, state), setHealthDown(at)] : [setState(at, state)],
+      );
       const asked = state === "ready" ? [] : seen.filter(({ is }) => hasAgent(is));
+      const loud = seen.filter((one) => !asked.includes(one));
       const silent = await silence(
-        asked.flatMap(({ place }) => place ?? []),
+        asked.map(({ place }) => place),
         state,
       );
-      const loud = seen.filter((one) => !asked.includes(one)).map(({ is }) => is);
       refused(
-        [...loud, ...silent].flatMap((is) => {
+        [...loud, ...silent].flatMap(({ is }) => {
           const at = `${is.backend}/${is.server}`;
           if (!tookState(is, state)) return [`${at} was told ${state} and is ${adminState(is)}`];
           return state !== "ready" && is.agent ? [`${at} asks its agent, and was told not to`] : [];
@@ -78,37 +91,39 @@ export function tellingOn(name: string, askAll: Asking["askAll"]): Telling {
     },
 
     async askAgents(places) {
-      const views = await askAll(
-        places.map((at) => {
-          const told = [enableAgent(at), showServersState(at.backend)] as const;
-          return at.agent === "down" ? ([...told, setAgentDown(at)] as const) : told;
-        }),
+      const seen = await tell(places, (at) =>
+        at.agent === "down" ? [enableAgent(at), setAgentDown(at)] : [enableAgent(at)],
       );
       refused(
-        places.flatMap((at, i) => {
-          const [has, states = []] = views[i]?.answers ?? [];
-          if (!has || stateAt(states, at, name).agent) return []; // a reload may have taken its agent away
-          return [`${at.backend}/${at.server} was told to ask its agent, and does not`];
+        seen.flatMap(({ is, said: [has] }) => {
+          if (has === false || is.agent) return []; // a reload may have taken its agent away
+          return [`${is.backend}/${is.server} was told to ask its agent, and does not`];
         }),
       );
     },
 
     async weigh(places) {
-      const views = await askAll(
-        places.map((at) => [setWeight(at, at.weight), showServersState(at.backend)] as const),
-      );
-      const fixed = places.filter((_, i) => views[i]?.answers[0] === false);
+      const seen = await tell(places, (at) => [setWeight(at, at.weight)]);
+      const fixed = seen.filter(({ said: [taken] }) => taken === false).map(({ place }) => place);
       refused(
-        places.flatMap((at, i) => {
-          const { weight } = stateAt(views[i]?.answers[1] ?? [], at, name);
-          if (fixed.includes(at) || weight === at.weight) return [];
-          return [`${at.backend}/${at.server} was told weight ${at.weight} and has ${weight}`];
+        seen.flatMap(({ place, is: { weight } }) => {
+          if (fixed.includes(place) || weight === place.weight) return [];
+          return [`${place.backend}/${place.server} was told weight ${place.weight} and has ${weight}`];
         }),
       );
       return fixed;
     },
   };
 }
+
+/** What a place was told, what each order was answered, and how it is since. */
+interface Told<P> {
+  place: P;
+  said: unknown[];
+  is: ServerState;
+}
+
+const isStates = (answer: unknown): answer is ServerState[] => Array.isArray(answer);
 
 /** Asked, or just being asked. */
 const hasAgent = ({ agent, agentBusy }: ServerState): boolean => agent || agentBusy;

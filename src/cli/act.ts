@@ -1,6 +1,5 @@
 /** One run from its first entry in the journal to its last word. */
 import { dirname, resolve } from "node:path";
-import PQueue from "p-queue";
 import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
 import { type Redact, redactAll } from "../base/redact.ts";
@@ -19,6 +18,7 @@ import {
   sayLeft,
 } from "../rotation/ending.ts";
 import { thisMachineIn } from "../remote/here.ts";
+import { capacityGuard } from "../rotation/capacity-guard.ts";
 import { isToUndo } from "../rotation/on-failure.ts";
 import { type Plan, tripsOf } from "../rotation/plan/plan.ts";
 import { restartWay } from "../restart/ways.ts";
@@ -210,7 +210,7 @@ const worldOf = (
   emit: view.emit,
   afterThisNode: stop.afterThisNode,
   now: AbortSignal.any([stop.now, lease.lost]),
-  leaving: new PQueue({ concurrency: 1 }),
+  guard: capacityGuard(),
   gone,
   force: args.force === true,
   absences: () => known.absences(start.fleet).catch(() => new Map<string, Absence>()),

@@ -2,7 +2,7 @@
 import { RotaError } from "../base/errors.ts";
 import { passes } from "./host.ts";
 import { byRuntime } from "./by-runtime.ts";
-import { lacksNow, recordAbsence } from "./leave.ts";
+import { recordAbsence } from "./leave.ts";
 import { untilAnswered } from "./unanswered.ts";
 import type { Way } from "./ways.ts";
 import { type Trip, type World, nameOf } from "./world.ts";
@@ -22,7 +22,7 @@ export const inPlace: Way = {
   },
 
   // One at a time, as through the capacity guard: two must not count on the same spare.
-  keepOut: async (trip, world) => world.leaving.add(() => takeOut(trip, world)),
+  keepOut: (trip, world) => takeOut(trip, world).finally(() => world.guard.left(trip)),
 };
 
 async function takeOut(trip: Trip, world: World): Promise<void> {
@@ -43,7 +43,9 @@ async function whyItStays(trip: Trip, world: World): Promise<string | undefined>
   try {
     const seen = await untilAnswered(trip, world, () => world.balancers.look(trip.places));
     const serving = seen.filter(({ outBecause }) => outBecause === undefined);
-    const lacks = await untilAnswered(trip, world, () => lacksNow(trip, serving, world));
+    const lacks = await untilAnswered(trip, world, () =>
+      world.guard.lacks(trip, [...serving, ...trip.followers], world),
+    );
     return lacks.length > 0 ? lacks.join("; ") : undefined;
   } catch (thrown) {
     if (!(thrown instanceof RotaError)) throw thrown;

@@ -1,9 +1,6 @@
-import { RotaError } from "../base/errors.ts";
-import { notYet, poll, yes } from "../base/poll.ts";
-import type { Share } from "../inventory/fleet.ts";
-import { type Knowing, lackOf, leavingOf, sayBackend } from "./plan/capacity.ts";
-import type { Backend, Entry } from "./ports.ts";
+import type { Entry } from "./ports.ts";
 import type { Found } from "./records.ts";
+import { whenSpared } from "./capacity-guard.ts";
 import { countBefore } from "./soak/soak.ts";
 import { lookBefore } from "./restart.ts";
 import { stillGone } from "./plan/tolerance.ts";
@@ -61,8 +58,7 @@ export const asFound = ({ balancer, backend, server, admin, weight, agent }: Ent
 
 /** Out of rotation everywhere at once, and only if enough of the others serve. */
 export async function leave(trip: Trip, world: World, way: Way): Promise<void> {
-  await world.leaving.add(async () => {
-    await untilSpared(trip, world);
+  await whenSpared(trip, world, async () => {
     await lookAgain(trip, world); // that may have been a long wait
     await recordAbsence(trip, world);
     trip.reached = "drained";
@@ -95,59 +91,4 @@ export async function recordAbsence(trip: Trip, world: World): Promise<void> {
     until,
     found: [...found, ...goneOf(trip)],
   });
-}
-
-/** Waits until every backend can spare this node. */
-async function untilSpared(trip: Trip, world: World): Promise<void> {
-  const { clock, afterThisNode, now, force, emit } = world;
-  const serving = trip.entries.filter((entry) => entry.outBecause === undefined);
-  if (serving.length === 0 || force) return;
-  const what = `capacity to take ${trip.node.name} out`;
-  await poll({
-    what,
-    every: 250,
-    within: trip.pool.limits.capacity,
-    clock,
-    signal: now,
-    probe: async () => {
-      const lacks = await untilAnswered(trip, world, () => lacksNow(trip, serving, world));
-      if (lacks.length === 0) return yes(undefined);
-      // Not in hand yet: nothing was done with it.
-      if (afterThisNode.aborted)
-        throw new RotaError("INTERRUPTED", { problem: `stopped while waiting for ${what}` });
-      return notYet(lacks.join("; "));
-    },
-    onSaw: (saw) => {
-      const text = `${saw}; goes on by itself once it can be spared`;
-      emit({ type: "waiting", node: trip.node.name, step: "drain", saw: text });
-    },
-  }).catch((thrown: unknown) => {
-    if (!(thrown instanceof RotaError && thrown.code === "WAIT_LIMIT")) throw thrown;
-    throw new RotaError("CAPACITY", { problem: thrown.message, cause: thrown });
-  });
-}
-
-/** Whose lack it is, if any: counted afresh, with the servers that track this node's and leave with them. */
-export async function lacksNow(
-  trip: Trip,
-  serving: Entry[],
-  { balancers, absences, run }: World,
-): Promise<string[]> {
-  const seen = await balancers.look([...serving, ...trip.followers]);
-  const leavers = seen.filter((entry) => entry.outBecause === undefined);
-  const backends = await balancers.capacity(leavers);
-  const lacks = (knowing: Knowing): string[] =>
-    backends.flatMap((backend) => lackIn(backend, leavers, trip.pool.rollout.minServing, knowing) ?? []);
-  const found = lacks({ absences: new Map(), run });
-  return found.length === 0 ? found : lacks({ absences: await absences(), run });
-}
-
-function lackIn(backend: Backend, leavers: Entry[], minServing: Share, knowing: Knowing): string | undefined {
-  const mine = leavers.filter((entry) => sayBackend(entry) === sayBackend(backend));
-  const backups = mine.filter((entry) => entry.backup);
-  const others = mine.filter((entry) => !entry.backup);
-  // A backup serves where nobody else does: the last one is missed then.
-  if (others.length === 0 && backend.serving === 0 && backend.backups <= backups.length)
-    return `${sayBackend(backend)}: only the backup ${backups.map(({ server }) => server).join(", ")} serves`;
-  return lackOf(backend, minServing, leavingOf(others), knowing);
 }

@@ -34,7 +34,7 @@ export async function untilSeenOut(trip: Trip, page: StatusPage, world: World): 
 export async function untilSilent(trip: Trip, page: StatusPage, world: World): Promise<void> {
   const what = `the requests of ${nameOf(trip)} to end`;
   if (trip.places.length === 0) return passTime(trip, world, { what, step: "settle", ms: page.linger });
-  const quiet = quietFor(world.clock);
+  const quiet = quietFor(world.clock, trip.seenBefore);
   const sayUnseen = sayingUnseen(trip, world);
   const tell = tellingWait(trip, world);
   const watched = watchedOf(trip);

@@ -1,7 +1,7 @@
 /** When a node counts as idle. Pure. */
 import type { Clock } from "../base/clock.ts";
 import { type Seen, notYet, yes } from "../base/poll.ts";
-import { sayPlace } from "./place.ts";
+import { samePlace, sayPlace } from "./place.ts";
 import type { Activity } from "./ports.ts";
 
 /**
@@ -10,15 +10,24 @@ import type { Activity } from "./ports.ts";
  */
 const window = 250;
 const samples = 3;
-/** A request whose connection is tried again is in no counter for up to three pauses of a second. */
-const retryPause = 5_000;
-/** One such pause, and a little: who was tried again before the first look is seen by then. */
-const onePause = 1_200;
+/**
+ * A request whose connection is tried again is in no counter for a second, the pause before the next try; but it is
+ * counted as tried again when that pause begins, each time (seen on 2.6 and 3.2). So where nobody was counted for
+ * longer than that, nobody is in one.
+ */
+const retryPause = 1_200;
 
 /** What was seen at one look: at the current workers, and at those that a reload replaced. */
 export interface Look {
   seen: Activity[];
   old: Activity[];
+}
+
+/** What was counted some time before, for whoever need not watch a whole pause then. */
+export interface SeenBefore {
+  /** Milliseconds of the clock. */
+  at: number;
+  seen: Activity[];
 }
 
 /** Sessions and what is queued. */
@@ -28,20 +37,23 @@ export const countOf = ({ seen, old }: Look): number =>
 /**
  * Judges one look after the other: quiet only after a whole window without anything new, at the current workers
  * and at those that a reload replaced.
+ *
+ * @param known an earlier look, before it left
  */
-export function quietFor(clock: Clock): (seen: Activity[], old?: Activity[]) => Seen<undefined> {
+export function quietFor(
+  clock: Clock,
+  known?: SeenBefore,
+): (seen: Activity[], old?: Activity[]) => Seen<undefined> {
   let since = clock.now();
   let looks = 0;
   let retriedAt = -Infinity;
-  let unsureSince = -Infinity;
   let before: Activity[] | undefined;
   return (seen, old = []) => {
     const all = [...seen, ...old];
     const earlier = before;
     before = all;
     if (earlier && all.some((at, i) => at.retried > retriesBefore(at, earlier[i]))) retriedAt = clock.now();
-    // Where none was ever tried again, none is now.
-    if (!earlier && all.some((at) => at.retried > 0)) unsureSince = clock.now();
+    if (!earlier) retriedAt = lastRetry(all, known, clock.now());
     const busy = all.some(isBusy) || seen.some((at) => !at.out);
     if (busy || !earlier || changed(earlier, all)) {
       since = clock.now();
@@ -49,8 +61,7 @@ export function quietFor(clock: Clock): (seen: Activity[], old?: Activity[]) => 
       return notYet(busy ? sayBusy(seen, old) : "a quiet moment, watched for a while");
     }
     looks += 1;
-    if (clock.now() - unsureSince < onePause) return notYet("whether a request is being tried again");
-    if (clock.now() - retriedAt < retryPause) return notYet("a request that is being tried again");
+    if (clock.now() - retriedAt < retryPause) return notYet("whether a request is being tried again");
     return looks >= samples && clock.now() - since >= window
       ? yes(undefined)
       : notYet("a quiet moment, watched for a while");
@@ -59,6 +70,13 @@ export function quietFor(clock: Clock): (seen: Activity[], old?: Activity[]) => 
 
 /** Who waits for a node to be empty must ask about old workers too. */
 export const isBusy = ({ sessions, queued }: Activity): boolean => sessions > 0 || queued > 0;
+
+/** The latest at which one may have been counted: never, where none ever was. */
+function lastRetry(seen: Activity[], known: SeenBefore | undefined, now: number): number {
+  const before = (at: Activity): Activity | undefined => known?.seen.find((one) => samePlace(one, at));
+  if (seen.some((at) => at.retried > retriesBefore(at, before(at)))) return now;
+  return known && seen.some((at) => at.retried > 0) ? known.at : -Infinity;
+}
 
 /** A new worker counts from 0. */
 const retriesBefore = (at: Activity, earlier: Activity | undefined): number =>

@@ -4,6 +4,7 @@ import type { Batch } from "./plan/batches.ts";
 import { afterFailure, endOf as tripEndOf } from "./failure.ts";
 import { rotateNode } from "./node.ts";
 import { type Plan, type PoolPlan, tripsOf } from "./plan/plan.ts";
+import { countAhead, lookAhead } from "./look-ahead.ts";
 import { prepareNodes } from "./prepare.ts";
 import { type HookOutcome, runHook, tellHook } from "./hooks.ts";
 import { doOnce } from "./once.ts";
@@ -69,6 +70,7 @@ async function rollPools(plan: Plan, world: World, travel: Travel): Promise<Roll
     all.some(({ failure }) => isOfSoak(failure)) ||
     failures(all.filter(({ trip }) => trip.pool.name === name)) > rollout.maxFailures ||
     failures(all) > plan.maxFailures;
+  for (const trip of plan.pools[0]?.batches[0]?.trips ?? []) void countAhead(trip, world);
   const ended = await prepareNodes(plan, world, (failed) =>
     plan.pools.some(({ pool }) => enoughIn(pool, failed)),
   );
@@ -129,9 +131,7 @@ async function rollOutPool(
     if (before !== undefined) return { hook: before };
     const mark = canary ? { canary } : {};
     world.emit({ type: "batch started", pool: pool.name, batch: i + 1, of: batches.length, nodes, ...mark });
-    // The next batch's connections are opened while this one is out; what fails shows when its turn comes.
-    for (const { node, hostNeeded } of batches[i + 1]?.trips ?? [])
-      if (hostNeeded) world.hosts.open(node).catch(() => undefined);
+    lookAhead(batches[i + 1]?.trips ?? [], world);
     const others = neighbours.filter(({ name }) => !isTouched(name, trips, ended));
     const company = companyOf(trips, others);
     for (const trip of trips) trip.company = company;

@@ -11,7 +11,7 @@ import { type Trip, type World, watchedOf } from "./world.ts";
 /** Waits until no balancer has a session, a queue or a new request for the node, for a whole window. */
 export async function untilQuiet(trip: Trip, world: World): Promise<void> {
   const { balancers, clock, now } = world;
-  const quiet = quietFor(clock);
+  const quiet = quietFor(clock, trip.seenBefore);
   const sayUnseen = sayingUnseen(trip, world);
   const tell = tellingWait(trip, world);
   const bound = bounds(trip, world);

@@ -1,9 +1,10 @@
-import type PQueue from "p-queue";
 import type { Clock } from "../base/clock.ts";
 import { RotaError, messageOf } from "../base/errors.ts";
 import type { Redact } from "../base/redact.ts";
 import type { CommandName, Emit, StepName } from "../events/events.ts";
 import type { Fleet, Node, Pool } from "../inventory/fleet.ts";
+import type { CapacityGuard } from "./capacity-guard.ts";
+import type { SeenBefore } from "./quiet.ts";
 import type { Balancers, Entry, Health, Here, Hosts, Place, Tally } from "./ports.ts";
 import type { Left, Restarts } from "./restart-way.ts";
 import type { Absence, Found, Journal } from "./records.ts";
@@ -31,8 +32,7 @@ export interface World {
   afterThisNode: AbortSignal;
   /** Asked for twice: waits end, no further act; only what is proven goes back. */
   now: AbortSignal;
-  /** One node at a time through the capacity guard: two must not count on the same spare. */
-  leaving: PQueue;
+  guard: CapacityGuard;
   /** Balancers that a person said to go on without. */
   gone: string[];
   /** Past the capacity guard; a person said so. */
@@ -126,6 +126,8 @@ export interface Trip {
   company: Company | undefined;
   /** What the balancers had counted for it before it left. */
   countedBefore: Tally[];
+  /** What it did some time before its turn came. */
+  seenBefore?: SeenBefore | undefined;
   /** The last lines that its commands printed. */
   lastLines: string[];
   /** Takes secrets out of what is shown and stored. */

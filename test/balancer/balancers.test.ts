@@ -320,3 +320,43 @@ test("what is too long for one line is asked on several", async () => {
   expect(site.lb1.lines.length).toBeLessThan(30);
   expect(site.lb1.lines.every((line) => line.startsWith("show info;"))).toBe(true);
 });
+
+test("one question a balancer for all who wait, however many, and for all who are told the same", async () => {
+  const servers = Array.from({ length: 300 }, (_, i) => `web${i + 1}`);
+  await using lb1 = await fakeHaproxy({ backends: { app: servers }, kind: "unix" });
+  await using balancers = haproxies([{ name: "lb1", socket: lb1.address }]);
+  const some = servers.slice(0, 100).map((server) => place("lb1", server));
+  await balancers.watch(some.slice(0, 1)); // its numbers are known then
+  const linesOf = async (work: (at: Place) => Promise<unknown>): Promise<string[]> => {
+    const before = lb1.lines.length;
+    await Promise.all(some.map((at) => work(at)));
+    return lb1.lines.slice(before);
+  };
+  expect(await linesOf((at) => balancers.watch([at]))).toHaveLength(1);
+  const told = await linesOf((at) => balancers.set([at], "drain"));
+  expect(told).toHaveLength(1);
+  expect(told[0]?.match(/show servers state/g)).toHaveLength(1);
+  expect(some.every(({ server }) => lb1.stateOf("app", server) === "drain")).toBe(true);
+  // The rows of those that are asked about, not of all.
+  const [looked = "", ...more] = await linesOf((at) => balancers.look([at]));
+  expect(more).toEqual([]);
+  expect(looked.match(/show stat/g)).toHaveLength(100);
+  const entries = await balancers.look(some);
+  expect(entries.map(({ server, admin }) => `${server} ${admin}`)).toEqual(
+    some.map(({ server }) => `${server} drain`),
+  );
+});
+
+test("who is told with others does not fail with them", async () => {
+  await using site = await twoBalancers();
+  site.lb1.server("app", "web2").ignoresState = true;
+  const [good, bad, unknown] = await Promise.allSettled([
+    site.balancers.set([place("lb1")], "drain"),
+    site.balancers.set([place("lb1", "web2")], "drain"),
+    site.balancers.look([place("lb1", "web9")]),
+  ]);
+  expect(good.status).toBe("fulfilled");
+  expect(bad).toMatchObject({ reason: { code: "BALANCER_ANSWER" } });
+  expect(unknown).toMatchObject({ reason: { code: "SERVER_MISSING" } });
+  expect(site.lb1.stateOf("app", "web1")).toBe("drain");
+});

@@ -108,3 +108,25 @@ test.concurrent("a wait in mid-run says whose lack it is, and goes on once it is
   expect(said.code, said.err).toBe(0);
   expect(said.events.filter((event) => event.type === "waiting" && event.step === "drain")).toHaveLength(1);
 });
+
+test.concurrent("of a batch that leaves together only as many go as can be spared by then", async () => {
+  const pool = { rollout: { batch: 2, min_serving: 2 } };
+  await using site = await fakeSite({ nodes: 4, pool });
+  const lb2 = site.balancer("lb2");
+  let fewest = 4;
+  const count = (): void => {
+    const serving = ["web1", "web2", "web3", "web4"].filter((name) => lb2.stateOf("app", name) === "ready");
+    fewest = Math.min(fewest, serving.length - (lb2.server("app", "web4").operational === 0 ? 1 : 0));
+  };
+  // Since the plan was made one more has gone: two of three can't leave at once.
+  site.atStep("web1", "drain", () => onAll(site, "web4", { operational: 0, health: 0, passes: false }));
+  for (const node of ["web1", "web2"])
+    for (const at of ["upgrade", "check"] as const) site.atStep(node, at, count);
+  const said = await site.rota("deploy", "web1", "web2", "--set", "RELEASE=2", "--json");
+  expect(said.code, said.err).toBe(0);
+  expect(fewest).toBe(2);
+  const waited = said.events.flatMap((event) =>
+    event.type === "waiting" && event.step === "drain" ? [event.node] : [],
+  );
+  expect(new Set(waited).size).toBe(1);
+});

@@ -15,6 +15,8 @@ export const leavingOf = (entries: Entry[]): Leaving => ({
   weight: entries.reduce((sum, { weight }) => sum + weight, 0),
 });
 
+const nothing: Leaving = { servers: 0, weight: 0 };
+
 /** min_serving, counted: of servers, and, for a percent where their weights differ, of the weight too. */
 export interface Least {
   servers: number;
@@ -32,20 +34,27 @@ export interface Knowing {
   run: string | undefined;
 }
 
-/** Why this backend can't spare what would leave; undefined where it can. */
+/**
+ * Why this backend can't spare what would leave; undefined where it can.
+ *
+ * @param gone what has leave already, and still counts as serving
+ */
 export function lackOf(
   backend: Backend,
   minServing: Share,
   leaving: Leaving,
   knowing: Knowing,
+  gone: Leaving = nothing,
 ): string | undefined {
   if (leaving.servers === 0) return undefined;
-  const { serving, servers, weight } = backend;
+  const { servers, weight } = backend;
+  const serving = backend.serving - gone.servers;
   const least = leastOf(backend, minServing);
   if (serving - leaving.servers < least.servers)
     return say(backend, `${serving} of ${servers} serve, ${least.servers} must stay`, knowing);
-  if (!weight || weight.serving - leaving.weight >= least.weight) return undefined;
-  const what = `weight ${weight.serving} of ${weight.whole} serves, ${least.weight} must stay, and ${leaving.weight} would leave`;
+  const weighs = (weight?.serving ?? 0) - gone.weight;
+  if (!weight || weighs - leaving.weight >= least.weight) return undefined;
+  const what = `weight ${weighs} of ${weight.whole} serves, ${least.weight} must stay, and ${leaving.weight} would leave`;
   return say(backend, what, knowing);
 }
 
