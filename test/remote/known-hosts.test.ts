@@ -195,5 +195,12 @@ test("a file with a line for each host of a large fleet is read through once, no
   looks = 0;
   for (let i = 0; i < 500; i += 1) expect(look(`web${i}`)).toEqual(["ssh-ed25519"]);
   expect(look("web7.example.net")).toEqual(["ssh-rsa"]);
-  expect(looks).toBe(501); // the pattern, for each
+  expect(looks).toBe(500); // the pattern, for each that is new
+});
+
+test("a key without the port says nothing of which key to ask for where there is one with it", () => {
+  const entries = parseKnownHosts(`web1 ${keys.ed25519}\n[web1]:2222 ${keys.rsa}\n`);
+  expect(keysOfHost(entries, "web1", 2222).types).toEqual(["ssh-rsa"]); // with the other it would seem to have changed
+  expect(keysOfHost(entries, "web1", 22).types).toEqual(["ssh-ed25519"]);
+  expect(keysOfHost(entries, "web1", 2200).types).toEqual(["ssh-ed25519"]);
 });
