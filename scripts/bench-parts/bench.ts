@@ -1,12 +1,10 @@
 /** See scripts/bench. The contenders in turn, round after round, so that all meet the machine in the same mood. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { format } from "prettier";
 import { type Result, contenders, nodes, round } from "./contenders.ts";
+import { docs, table, whenAndWhere, writePart } from "./page.ts";
 import { plot } from "./plot.ts";
 
-const docs = join(import.meta.dirname, "../../docs");
 const rounds = Number(process.argv[2] ?? 3);
 
 interface Summary extends Omit<Result, "cpu" | "memory"> {
@@ -60,42 +58,35 @@ for (let i = 0; i < rounds; i += 1)
 
 const summaries = contenders.map(({ name }) => summaryOf(name, results));
 
-/** The part of the page that is measured stands between two marks; the rest is written by hand. */
-const [begin, end] = ["<!-- measured: scripts/bench writes this -->", "<!-- measured, end -->"];
-const path = join(docs, "performance.md");
-const page = readFileSync(path, "utf8");
-const head = page.slice(0, page.indexOf(begin));
-const tail = page.slice(page.indexOf(end));
-const table = [
-  "| | requests lost | p99 | total | ÷ floor | a node beyond the floor | CPU of the orchestrator | its peak memory |",
-  "| --- | --- | --- | --- | --- | --- | --- | --- |",
-  ...summaries.map(({ name, lost, sent, p99, took, floor, cpu, memory, overhead }) =>
-    [
-      "",
-      name,
-      `${lost} of ${sent}`,
-      `${Math.round(p99)} ms`,
-      `${(took / 1_000).toFixed(1)} s`,
-      (took / floor).toFixed(2),
-      `${overhead.toFixed(2)} s`,
-      cpu === undefined ? "" : `${cpu.toFixed(2)} s`,
-      memory === undefined ? "" : `${mb(memory)} MB`,
-      "",
-    ].join(" | "),
-  ),
-].map((row) => row.trim());
-const when = new Date().toISOString().slice(0, 10);
-const where = `${rounds} rounds on ${when}, ${cpus().length} × ${cpus()[0]?.model.trim()}; medians, but for requests, which are sums.`;
-const measuredPart = [
-  begin,
+const cells = summaries.map(({ name, lost, sent, p99, took, floor, cpu, memory, overhead }) => [
+  name,
+  `${lost} of ${sent}`,
+  `${Math.round(p99)} ms`,
+  `${(took / 1_000).toFixed(1)} s`,
+  (took / floor).toFixed(2),
+  `${overhead.toFixed(2)} s`,
+  cpu === undefined ? "" : `${cpu.toFixed(2)} s`,
+  memory === undefined ? "" : `${mb(memory)} MB`,
+]);
+const heads = [
   "",
-  ...table,
-  "",
-  where,
-  "",
-  "![seconds a node beyond its own restart and boot](performance.svg)",
-  "",
-].join("\n");
-writeFileSync(path, await format(`${head}${measuredPart}\n${tail}`, { parser: "markdown", printWidth: 110 }));
+  "requests lost",
+  "p99",
+  "total",
+  "÷ floor",
+  "a node beyond the floor",
+  "CPU of the orchestrator",
+  "its peak memory",
+];
+await writePart(
+  ["<!-- measured: scripts/bench writes this -->", "<!-- measured, end -->"],
+  [
+    ...table([heads, ...cells]),
+    "",
+    `${rounds} rounds on ${whenAndWhere()}; medians, but for requests, which are sums.`,
+    "",
+    "![seconds a node beyond its own restart and boot](performance.svg)",
+  ],
+);
 writeFileSync(join(docs, "performance.svg"), plot(summaries));
 process.stdout.write(`docs/performance.md and docs/performance.svg are written\n`);

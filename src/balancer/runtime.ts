@@ -1,6 +1,6 @@
 import PQueue from "p-queue";
 import { systemClock } from "../base/clock.ts";
-import { endOfTurn } from "../base/jointly.ts";
+import { untilTime } from "../base/jointly.ts";
 import type { SocketAddress } from "../inventory/fleet.ts";
 import { AnswerError } from "./answers.ts";
 import type { Command } from "./commands.ts";
@@ -54,11 +54,7 @@ export function runtimeOn(
   const oneAtATime = new PQueue({ concurrency: 1 });
   let next = 0;
   return {
-    async turn() {
-      await endOfTurn();
-      const left = next - systemClock.now();
-      if (left > 0) await systemClock.sleep(left, new AbortController().signal);
-    },
+    turn: () => untilTime(systemClock, next),
     async ask(...commands) {
       const line = commands.map((command) => command.line).join(";");
       const longest = Math.min(...commands.map((command) => command.longest ?? Infinity));

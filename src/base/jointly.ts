@@ -1,3 +1,5 @@
+import type { Clock } from "./clock.ts";
+
 interface Waiting<T, R> {
   mine: T[];
   resolve: (answers: R[]) => void;
@@ -54,4 +56,11 @@ export function jointly<T, R>(
   };
 }
 
-export const endOfTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const endOfTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A turn that comes no sooner than then, by this clock: for questions that cost others something. */
+export async function untilTime(clock: Clock, time: number): Promise<void> {
+  await endOfTurn();
+  const left = time - clock.now();
+  if (left > 0) await clock.sleep(left, new AbortController().signal);
+}

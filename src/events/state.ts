@@ -1,4 +1,4 @@
-/** Events → what a view shows of a run. Pure: the board, the page and the journal's reader use the same. */
+/** Events → what a view shows of a run: the board, the page and the journal's reader use the same. */
 import type { Event, HookName, NodeEnd, RunEnd, StepName } from "./events.ts";
 import { type WorkersState, withWorker } from "./workers.ts";
 
@@ -34,6 +34,7 @@ export interface RunState {
   fleet: string;
   set: Record<string, string>;
   started: string;
+  /** The same map in every state of a run, and changed: a large fleet would be copied for each of its many events. */
   nodes: Map<string, NodeState>;
   leftAlone: { node: string; why: string }[];
   notices: string[];
@@ -156,7 +157,7 @@ function withHook(
 }
 
 function withNode(state: RunState, name: string, change: (node: NodeState) => NodeState): RunState {
-  const nodes = new Map(state.nodes);
+  const { nodes } = state;
   nodes.set(name, change(nodes.get(name) ?? idle(name)));
-  return { ...state, nodes };
+  return { ...state };
 }

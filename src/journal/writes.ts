@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { type Kysely, sql } from "kysely";
+import { systemClock } from "../base/clock.ts";
 import { RotaError } from "../base/errors.ts";
 import { jointly } from "../base/jointly.ts";
 import type { RunEnd } from "../events/events.ts";
 import type { Absence, Journal } from "../rotation/records.ts";
+import { pace } from "./pace.ts";
 import type { Tables } from "./schema.ts";
 
 /** A step that is done again, after a resume, takes the place of the try before. */
@@ -19,14 +21,19 @@ type Write = (db: Kysely<Tables>) => Promise<bigint>;
 export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Journal {
   const lease = db.selectFrom("leases").where((eb) => eb.and({ fleet, epoch }));
   const now = (): string => new Date().toISOString();
-  const writeAll = jointly(async (all: Write[]): Promise<bigint[]> => {
-    if (all.length === 1) return [(await all[0]?.(db)) ?? 0n];
-    return await db.transaction().execute(async (together) => {
-      const counts = [];
-      for (const one of all) counts.push(await one(together));
-      return counts;
-    });
-  });
+  const disk = pace(systemClock);
+  const writeAll = jointly(
+    (all: Write[]): Promise<bigint[]> =>
+      disk.spend(async () => {
+        if (all.length === 1) return [(await all[0]?.(db)) ?? 0n];
+        return await db.transaction().execute(async (together) => {
+          const counts = [];
+          for (const one of all) counts.push(await one(together));
+          return counts;
+        });
+      }),
+    { turn: () => disk.turn() },
+  );
 
   const written = async (one: Write): Promise<boolean> => (await writeAll([one]))[0] !== 0n;
 

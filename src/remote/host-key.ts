@@ -107,8 +107,14 @@ async function knownHostsIn(path: string): Promise<KnownHostsFile> {
 }
 
 /** Lines of one file are counted on from those of the one before; see {@link placeOf}. */
-const entriesOf = (files: KnownHostsFile[]): KnownHost[] =>
-  parseKnownHosts(files.map(({ text = "" }) => text).join("\n"));
+function entriesOf(files: KnownHostsFile[]): KnownHost[] {
+  const text = files.map(({ text: own = "" }) => own).join("\n");
+  if (lastRead.text !== text) lastRead = { text, entries: parseKnownHosts(text) };
+  return lastRead.entries;
+}
+
+/** The next host mostly has the same files, and they may be long. */
+let lastRead: { text: string; entries: KnownHost[] } = { text: "", entries: [] };
 
 /** Of the first file in which some of these lines lie. */
 function placeOf(

@@ -63,28 +63,70 @@ export interface KeysOfHost {
 export function keysOfHost(entries: KnownHost[], host: string, port: number): KeysOfHost {
   const bare = host.toLowerCase();
   const name = port === 22 ? bare : `[${bare}]:${port}`;
-  const ofHost = entries.filter((entry) => matches(entry.names, name));
+  const ofHost = namedIn(entries, name);
   const plain = ofHost.filter((entry) => entry.marker === "");
-  // ssh takes a key that is recorded without the port too, but a different one there says nothing.
-  const ofBare = entries.filter((entry) => matches(entry.names, bare));
-  const portless = ofBare.filter((entry) => entry.marker === "");
+  // ssh takes a key that is recorded without the port too, but a different one there says nothing. Looked for only where
+  // it matters: each hashed name costs an HMAC.
+  const ofBare = (): KnownHost[] => (name === bare ? ofHost : namedIn(entries, bare));
+  const portless = (): KnownHost[] => ofBare().filter((entry) => entry.marker === "");
 
   return {
-    types: [...new Set([...plain, ...portless].map((entry) => entry.type))],
+    types: [...new Set((plain.length > 0 ? plain : portless()).map((entry) => entry.type))],
     judge(presented) {
       const isIt = (entry: KnownHost): boolean => entry.key.equals(presented);
       const revoked = entries.filter(
         (entry) =>
-          entry.marker === "@revoked" && isIt(entry) && (ofHost.includes(entry) || ofBare.includes(entry)),
+          entry.marker === "@revoked" && isIt(entry) && (ofHost.includes(entry) || ofBare().includes(entry)),
       );
       if (revoked.length > 0) return { kind: "revoked", lines: linesOf(revoked) };
       if (plain.some(isIt)) return { kind: "known" };
       if (plain.length > 0) return { kind: "changed", lines: linesOf(plain) };
-      if (portless.some(isIt)) return { kind: "known" };
+      if (portless().some(isIt)) return { kind: "known" };
       const authorities = ofHost.filter((entry) => entry.marker === "@cert-authority");
       return { kind: "unknown", authorities: linesOf(authorities) };
     },
   };
+}
+
+/** In the order of the file. */
+function namedIn(entries: KnownHost[], name: string): KnownHost[] {
+  const { byName, others, asked } = sortedOut(entries);
+  const known = asked.get(name);
+  if (known) return known;
+  const written = byName.get(name) ?? [];
+  const found = others.filter((entry) => matches(entry.names, name));
+  const all = [...written, ...found].toSorted((a, b) => a.line - b.line);
+  asked.set(name, all);
+  return all;
+}
+
+interface Sorted {
+  /** Entries that name their hosts in full. */
+  byName: Map<string, KnownHost[]>;
+  /** Patterns and hashes: each must be tried. */
+  others: KnownHost[];
+  /** What was found for a name: a host is connected to more than once. */
+  asked: Map<string, KnownHost[]>;
+}
+
+/** A large fleet has a line for each host, and each host asks: sorted out once for each file. */
+const sorted = new WeakMap<KnownHost[], Sorted>();
+
+function sortedOut(entries: KnownHost[]): Sorted {
+  const known = sorted.get(entries);
+  if (known) return known;
+  const fresh: Sorted = { byName: new Map(), others: [], asked: new Map() };
+  for (const entry of entries) {
+    if (/^\||[*?!]/.test(entry.names)) fresh.others.push(entry);
+    else
+      for (const name of new Set(entry.names.toLowerCase().split(","))) {
+        const same = fresh.byName.get(name);
+        if (same) same.push(entry);
+        else fresh.byName.set(name, [entry]);
+      }
+  }
+  sorted.set(entries, fresh);
+  return fresh;
 }
 
 const linesOf = (entries: KnownHost[]): number[] => entries.map((entry) => entry.line);

@@ -141,3 +141,10 @@ test("a log has a line for each thing that becomes of a worker", () => {
     "web1 restart | worker 12 booting 20ms after its start",
   ]);
 });
+
+test("an event of one node of many does not copy the others", () => {
+  const state = stateOf(trip);
+  const next = reduce(state, event(5, { type: "waiting", node: "web2", step: "settle", saw: "idle" }));
+  expect(next.nodes).toBe(state.nodes);
+  expect(next.nodes.get("web2")?.saw).toBe("idle");
+});

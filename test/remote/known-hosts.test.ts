@@ -177,3 +177,30 @@ test("ssh-keygen -F finds the same hosts in the same file", () => {
     { numRuns: 60 },
   );
 });
+
+test("a file with a line for each host of a large fleet is read through once, not for each of them", () => {
+  const lines = Array.from({ length: 500 }, (_, i) => `[10.0.0.${i}]:2222,web${i} ${keys.ed25519}`);
+  let looks = 0;
+  const entries = parseKnownHosts(`${lines.join("\n")}\n*.example.net ${keys.rsa}\n`).map(
+    (entry) =>
+      new Proxy(entry, {
+        get(target, name) {
+          if (name === "names") looks += 1;
+          return Reflect.get(target, name);
+        },
+      }),
+  );
+  const look = (host: string): string[] => keysOfHost(entries, host, 22).types;
+  expect(look("web1")).toEqual(["ssh-ed25519"]);
+  looks = 0;
+  for (let i = 0; i < 500; i += 1) expect(look(`web${i}`)).toEqual(["ssh-ed25519"]);
+  expect(look("web7.example.net")).toEqual(["ssh-rsa"]);
+  expect(looks).toBe(500); // the pattern, for each that is new
+});
+
+test("a key without the port says nothing of which key to ask for where there is one with it", () => {
+  const entries = parseKnownHosts(`web1 ${keys.ed25519}\n[web1]:2222 ${keys.rsa}\n`);
+  expect(keysOfHost(entries, "web1", 2222).types).toEqual(["ssh-rsa"]); // with the other it would seem to have changed
+  expect(keysOfHost(entries, "web1", 22).types).toEqual(["ssh-ed25519"]);
+  expect(keysOfHost(entries, "web1", 2200).types).toEqual(["ssh-ed25519"]);
+});

@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
-import type { Drift } from "../../src/rotation/plan/drift.ts";
+import { type Drift, driftOf } from "../../src/rotation/plan/drift.ts";
+import type { Entry } from "../../src/rotation/ports.ts";
 import type { FakeServer } from "../fakes/haproxy.ts";
 import { type FakeSite, fakeSite } from "../fakes/site.ts";
 
@@ -112,6 +113,60 @@ test.concurrent("much drift stays short", async () => {
   const texts = await textsOf(site);
   expect(texts).toHaveLength(5);
   expect(texts.at(-1)).toBe("and 8 more like this");
+});
+
+/** A fleet whose nodes all stand on one address. @returns what is said, and how often an entry was looked at */
+function onOneAddress(count: number): { drift: Drift[]; looks: number } {
+  let looks = 0;
+  const entries = Array.from({ length: count }, (_, i): Entry => {
+    const entry: Entry = {
+      balancer: "lb1",
+      backend: "app",
+      server: `web${i + 1}`,
+      admin: "ready",
+      weight: 1,
+      initialWeight: 1,
+      outBecause: undefined,
+      status: "UP",
+      lastCheck: "",
+      sessions: 0,
+      traffic: { perSecond: 0, errors: 0 },
+      backup: false,
+      checked: true,
+      tracks: undefined,
+      address: "127.0.0.1:80",
+      agent: undefined,
+    };
+    return new Proxy(entry, {
+      get(target, name) {
+        looks += 1;
+        return Reflect.get(target, name);
+      },
+    });
+  });
+  const nodes = entries.map((entry) => ({
+    pool: { balancers: ["lb1"] },
+    node: { name: entry.server, server: entry.server, host: "127.0.0.1" },
+    entries: [entry],
+  }));
+  const fleet = { pools: [{ nodes: nodes.map(({ node }) => node) }] };
+  const survey = { entries, backends: [], unread: [] };
+  looks = 0;
+  return { drift: driftOf({ fleet, survey, nodes, addresses: new Map() }), looks };
+}
+
+test("nodes that all stand on one address are told with the first few of the others", () => {
+  const texts = (count: number): string[] => onOneAddress(count).drift.map(({ text }) => text);
+  expect(texts(2)[1]).toMatch(/^web2 \(127\.0\.0\.1:80\) is lb1\/app\/web1 too,/);
+  const many = texts(500);
+  expect(many).toHaveLength(5);
+  expect(many[0]).toContain("is lb1/app/web2, lb1/app/web3, ");
+  expect(many[0]).toContain("lb1/app/web7 and more too, which rota does not drain");
+  expect(many[4]).toBe("and 496 more like this");
+});
+
+test("twice as many nodes on one address are twice as much to look at, not four times", () => {
+  expect(onOneAddress(1_000).looks).toBeLessThan(2.2 * onOneAddress(500).looks);
 });
 
 test.concurrent(

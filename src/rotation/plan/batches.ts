@@ -1,6 +1,6 @@
 /** Which nodes leave together, and who serves meanwhile. Pure. */
 import type { Pool } from "../../inventory/fleet.ts";
-import { type Knowing, lackOf, leastOf, leavingOf, sayBackend } from "./capacity.ts";
+import { type Knowing, type Leaving, lackOf, leastOf, leavingOf, sayBackend } from "./capacity.ts";
 import { samePlace } from "../place.ts";
 import type { PlanOptions } from "./plan.ts";
 import type { Backend, Entry } from "../ports.ts";
@@ -58,8 +58,9 @@ export function inBatches(
   const lacks = new Set<string>();
   let smaller: Batches["smaller"];
   let batch: Trip[] = [];
+  let leaving: LeavingBy = new Map();
   const sizeNow = (): number => sizeAfter(rollout, pool.nodes.length, done);
-  const lacksOf = (some: Trip[]): string[] => lacksFor(pool, some, backends, knowing);
+  const lacksOf = (some: LeavingBy): string[] => lacksFor(pool, some, backends, knowing);
   const close = (): void => {
     if (batch.length === 0) return;
     // A node that stays out shows nothing of how the release bears traffic.
@@ -67,25 +68,28 @@ export function inBatches(
     batches.push({
       trips: batch,
       canary: back > 0 && done < canary,
-      capacity: capacityOf(pool, batch, backends),
+      capacity: capacityOf(pool, batch, leaving, backends),
     });
     for (const trip of batch) settle(trip, backends, errand.hold !== undefined);
     done += back;
-    batch = [];
+    [batch, leaving] = [[], new Map()];
   };
   // No node that serves leaves while those that were out are not back.
-  const isOneOf = (trip: Trip): boolean =>
-    batch.length < sizeNow() &&
-    batch.every((other) => (other.standing === "serving") === (trip.standing === "serving"));
+  const isOneOf = (trip: Trip): boolean => {
+    const [first = trip] = batch;
+    return batch.length < sizeNow() && (first.standing === "serving") === (trip.standing === "serving");
+  };
   for (const [i, trip] of inOrder.entries()) {
-    const [lack] = isOneOf(trip) ? lacksOf([...batch, trip]) : [];
+    const own = leavingWith([trip]);
+    const [lack] = isOneOf(trip) ? lacksOf(together(leaving, own)) : [];
     if (lack !== undefined && batch.length > 0 && lacks.size === 0) {
       const wanted = Math.min(sizeNow(), batch.length + inOrder.length - i);
       smaller ??= { size: batch.length, wanted, why: lack };
     }
     if (!isOneOf(trip) || lack !== undefined) close();
-    if (!force) for (const alone of lacksOf([trip])) lacks.add(alone);
+    if (!force) for (const alone of lacksOf(own)) lacks.add(alone);
     batch.push(trip);
+    leaving = together(leaving, own);
   }
   close();
   return { batches, lacks: [...lacks], smaller };
@@ -96,11 +100,31 @@ const isIn = (entry: Entry): boolean => entry.outBecause === undefined;
 /** The servers of a node, and those that follow them. */
 const entriesOf = ({ entries, followers }: Trip): Entry[] => [...entries, ...followers];
 
-const leaversOf = (trips: Trip[], key: string): Entry[] =>
-  trips
-    .filter(({ done, stays }) => !done.has("ready") && !stays) // which stay where they are
-    .flatMap(entriesOf)
-    .filter((entry) => sayBackend(entry) === key && isIn(entry) && !entry.backup);
+/** What leaves each backend, by "lb1/app". */
+type LeavingBy = ReadonlyMap<string, Leaving>;
+
+function leavingWith(trips: Trip[]): LeavingBy {
+  const leavers = new Map<string, Entry[]>();
+  const leave = trips.filter(({ done, stays }) => !done.has("ready") && !stays); // which stay where they are
+  for (const entry of leave.flatMap(entriesOf).filter((one) => isIn(one) && !one.backup)) {
+    const others = leavers.get(sayBackend(entry));
+    if (others) others.push(entry);
+    else leavers.set(sayBackend(entry), [entry]);
+  }
+  return new Map([...leavers].map(([key, entries]) => [key, leavingOf(entries)]));
+}
+
+/** A batch grows node by node, and is not counted anew with each. */
+function together(some: LeavingBy, others: LeavingBy): LeavingBy {
+  const sum = new Map(some);
+  for (const [key, { servers, weight }] of others) {
+    const so = sum.get(key) ?? none;
+    sum.set(key, { servers: so.servers + servers, weight: so.weight + weight });
+  }
+  return sum;
+}
+
+const none: Leaving = { servers: 0, weight: 0 };
 
 /** What its trip leaves behind: those that were out serve when they are back; those that are held serve no more. */
 function settle(trip: Trip, backends: Backends, hold: boolean): void {
@@ -126,24 +150,26 @@ function count(backend: Backend, entry: Entry, servers: 1 | -1): void {
   backend.absent = servers > 0 ? others : [...others, { ...entry, status: "held out by this drain" }];
 }
 
-const lacksFor = ({ rollout }: Pool, trips: Trip[], backends: Backends, knowing: Knowing): string[] =>
+const lacksFor = ({ rollout }: Pool, leaving: LeavingBy, backends: Backends, knowing: Knowing): string[] =>
   [...backends].flatMap(
-    ([key, b]) => lackOf(b, rollout.minServing, leavingOf(leaversOf(trips, key)), knowing) ?? [],
+    ([key, backend]) => lackOf(backend, rollout.minServing, leaving.get(key) ?? none, knowing) ?? [],
   );
 
-const capacityOf = (pool: Pool, trips: Trip[], backends: Backends): Capacity[] =>
-  [...backends]
-    .filter(([key]) => trips.flatMap(entriesOf).some((entry) => sayBackend(entry) === key))
+function capacityOf(pool: Pool, trips: Trip[], leaving: LeavingBy, backends: Backends): Capacity[] {
+  const theirs = new Set(trips.flatMap(entriesOf).map(sayBackend));
+  return [...backends]
+    .filter(([key]) => theirs.has(key))
     .map(([key, backend]) => {
       const { balancer, backend: name, servers, serving, weight } = backend;
-      const leaving = leavingOf(leaversOf(trips, key));
+      const out = leaving.get(key) ?? none;
       const least = leastOf(backend, pool.rollout.minServing);
       return {
         balancer,
         backend: name,
         servers,
-        serving: serving - leaving.servers,
+        serving: serving - out.servers,
         least: least.servers,
-        weight: weight && { ...weight, serving: weight.serving - leaving.weight, least: least.weight },
+        weight: weight && { ...weight, serving: weight.serving - out.weight, least: least.weight },
       };
     });
+}

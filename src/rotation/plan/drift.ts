@@ -1,5 +1,5 @@
 /** Where the inventory and the balancers differ, or the balancers among themselves. Pure; nothing here refuses. */
-import type { Fleet, Node, Pool } from "../../inventory/fleet.ts";
+import type { Node, Pool } from "../../inventory/fleet.ts";
 import { sayBackend } from "./capacity.ts";
 import { samePlace } from "../place.ts";
 import type { Entry, Survey } from "../ports.ts";
@@ -21,10 +21,10 @@ export interface Drift {
 }
 
 export interface Seen {
-  fleet: Fleet;
+  fleet: { pools: { nodes: Pick<Node, "server">[] }[] };
   survey: Survey;
   /** Each node that is looked at, and its places on the balancers. */
-  nodes: { pool: Pool; node: Node; entries: Entry[] }[];
+  nodes: { pool: Pick<Pool, "balancers">; node: Pick<Node, "name" | "host" | "server">; entries: Entry[] }[];
   /** IP addresses of hosts, by name; what does not resolve is left out. */
   addresses: ReadonlyMap<string, string[]>;
 }
@@ -50,26 +50,34 @@ export function driftOf(seen: Seen): Drift[] {
   });
 }
 
-/** The node's address under another name, or outside of `backends:`. What tracks the node follows it. */
+/**
+ * The node's address under another name, or outside of `backends:`. What tracks the node follows it. A whole fleet may
+ * stand on one address: no more than the few that are named are looked for.
+ */
 function elsewhere({ survey, nodes }: Seen): string[] {
-  const byAddress = groupOf(survey.entries, ({ balancer, address = "" }) => `${balancer} ${address}`);
+  const open = survey.entries.filter(
+    ({ address, outBecause }) => address !== undefined && outBecause !== "person",
+  );
+  const byAddress = groupOf(open, addressOn);
   return nodes.flatMap(({ node, entries }) => {
-    const others = entries.flatMap(({ balancer, address }) =>
-      address === undefined ? [] : (byAddress.get(`${balancer} ${address}`) ?? []),
-    );
-    const open = others.filter(
-      (other) =>
-        !entries.some((entry) => samePlace(entry, other) || follows(other, entry)) &&
-        other.outBecause !== "person",
-    );
-    const where = unique(open.map((other) => `${sayBackend(other)}/${other.server}`));
-    if (where.length === 0) return [];
-    const at = unique(open.map(({ address = "" }) => address)).join(", ");
+    const isOwn = (other: Entry): boolean =>
+      entries.some((entry) => samePlace(entry, other) || follows(other, entry));
+    const others: Entry[] = [];
+    for (const address of unique(entries.map(addressOn)))
+      for (const other of byAddress.get(address) ?? []) {
+        if (others.length > mostNamed) break;
+        if (!isOwn(other)) others.push(other);
+      }
+    if (others.length === 0) return [];
+    const at = unique(others.map(({ address = "" }) => address)).join(", ");
+    const where = unique(others.map((other) => `${sayBackend(other)}/${other.server}`));
     return [
-      `${node.name} (${at}) is ${where.join(", ")} too, which rota does not drain: requests still reach it there`,
+      `${node.name} (${at}) is ${someOf(where)} too, which rota does not drain: requests still reach it there`,
     ];
   });
 }
+
+const addressOn = ({ balancer, address = "" }: Entry): string => `${balancer} ${address}`;
 
 const follows = (other: Entry, entry: Entry): boolean =>
   other.balancer === entry.balancer && other.tracks === `${entry.backend}/${entry.server}`;
@@ -112,7 +120,9 @@ function missing({ nodes, survey }: Seen): string[] {
         const text = exists
           ? `${place} lacks`
           : `${balancer} has no backend ${backend}, which others have with`;
-        lacks.set(text, [...(lacks.get(text) ?? []), node.name]);
+        const names = lacks.get(text);
+        if (names) names.push(node.name);
+        else lacks.set(text, [node.name]);
       }
   }
   return [...lacks].map(([text, names]) => `${text} ${some(names)}`);
@@ -183,3 +193,7 @@ const some = (names: string[]): string =>
   names.length <= mostNamed
     ? names.join(", ")
     : `${names.slice(0, mostNamed - 1).join(", ")} and ${names.length - mostNamed + 1} more`;
+
+/** Where it is not known how many there are: not all were looked for. */
+const someOf = (names: string[]): string =>
+  names.length <= mostNamed ? names.join(", ") : `${names.slice(0, mostNamed).join(", ")} and more`;

@@ -102,11 +102,12 @@ export function makePlan(
   // One for all pools: those that share a backend share what it can spare.
   const backends = backendsByName(survey.backends);
   const knowing = { absences, run: undefined };
+  const chosen = new Set(options.nodes.map(({ name }) => name));
   for (const whole of fleet.pools.map((p) => withOptions(p, options))) {
     const pool = without(whole, gone);
     const trips: Trip[] = [];
     const unchecked: Entry[] = [];
-    for (const node of pool.nodes.filter((n) => options.nodes.some(({ name }) => name === n.name))) {
+    for (const node of pool.nodes.filter(({ name }) => chosen.has(name))) {
       const { entries, lacks } = entriesOfNode(fleet, pool, node, survey);
       missing.push(...lacks);
       const absence = absences.get(node.name);
