@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import type { ServerHostKeyAlgorithm } from "ssh2";
 import { messageOf, RotaError } from "../base/errors.ts";
 import { shellQuote } from "../base/quote.ts";
@@ -95,7 +95,7 @@ async function knownHostsOf({ ssh, configured }: Reach): Promise<[KnownHostsFile
 
 async function knownHostsIn(path: string): Promise<KnownHostsFile> {
   try {
-    return { path, text: await readFile(fromHome(path), "utf8") };
+    return { path, text: await textOf(fromHome(path)) };
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return { path, text: undefined };
     throw new RotaError("HOST_KEY", {
@@ -104,6 +104,20 @@ async function knownHostsIn(path: string): Promise<KnownHostsFile> {
       cause,
     });
   }
+}
+
+/** As read last. Each connection asks, and keeps what it was told: of a long file there must be one copy, not one each. */
+const kept = new Map<string, { stamp: string; text: string }>();
+
+/** Read again where it was written since. */
+async function textOf(path: string): Promise<string> {
+  const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+  const stamp = [ino, size, mtimeNs, ctimeNs].join(" ");
+  const known = kept.get(path);
+  if (known?.stamp === stamp) return known.text;
+  const text = await readFile(path, "utf8");
+  kept.set(path, { stamp, text });
+  return text;
 }
 
 /** Lines of one file are counted on from those of the one before; see {@link placeOf}. */
