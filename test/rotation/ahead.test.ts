@@ -67,6 +67,18 @@ test.concurrent(
     expect(third).toContain("itself before it left");
     expect(fourth).toContain("itself before it left");
     for (const name of site.names) expect(site.stateOf(name)).toBe("ready");
+    // What it waited for its turn is no part of what a node takes.
+    await using journal = await site.journal();
+    const took = (await journal.lastRotations("fake")).toReversed()[1] ?? Infinity;
+    const at = (type: Event["type"], step: string): number => {
+      const event = said.events.find(
+        (one) => one.type === type && "step" in one && one.node === "web2" && one.step === step,
+      );
+      return Date.parse(event?.at ?? "");
+    };
+    const waited = at("step started", "upgrade") - at("step ended", "settle");
+    expect(waited).toBeGreaterThan(200);
+    expect(took).toBeLessThanOrEqual(at("step ended", "ready") - at("step started", "survey") - waited + 50);
   },
 );
 
