@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test, vi } from "vitest";
 import type { Event } from "../../src/events/events.ts";
+import { isMarked, pagedSite } from "../fakes/paged-site.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
 import { loadOn } from "./traffic.ts";
 
@@ -273,11 +274,20 @@ test.concurrent(
   },
 );
 
+/** web1 comes back once the journal has the pause. */
+async function pausedBeforeItIsBack(site: FakeSite): Promise<Said> {
+  const server = site.balancer("lb1").server("app", "web1");
+  await new Promise<void>((restarts) => site.atStep("web1", "restart", restarts));
+  server.passes = false;
+  const said = await site.rota("pause");
+  server.passes = true;
+  return said;
+}
+
 test.concurrent("a pause while one soaks holds the next one before it leaves", async () => {
   await using site = await pipelined(3);
   using _ = loadOn(site);
-  const asked: Promise<unknown>[] = [];
-  site.atStep("web1", "ready", () => void asked.push(site.rota("pause")));
+  const paused = pausedBeforeItIsBack(site);
   let left: string[] = [];
   const resumed = new Promise<void>((done) => {
     const watching = setInterval(() => {
@@ -295,8 +305,42 @@ test.concurrent("a pause while one soaks holds the next one before it leaves", a
   });
   const said = await deploy(site);
   await resumed;
-  await Promise.all(asked);
+  await paused;
   expect(said.code, said.err).toBe(0);
   expect(said.out).toContain("paused by");
   expect(left).toEqual([]);
+});
+
+test.concurrent(
+  "a node that leaves by its status page: its page is well again where its turn is lost",
+  async () => {
+    await using site = await pagedSite({
+      nodes: 3,
+      pool: { rollout: { soak: "5s", pipeline: true, min_serving: 1 } },
+    });
+    using load = loadOn(site);
+    let wasOut = false;
+    site.whenWaiting("web2", /waiting for the soak of web1/, () => {
+      wasOut = isMarked(site, "web2");
+      load.fails.set("web1", 20);
+    });
+    const said = await deploy(site);
+    expect(said.code).toBe(1);
+    expect(wasOut).toBe(true);
+    expect(said.err).toContain("web2 is as it was found; web3 was not touched");
+    expect(isMarked(site, "web2")).toBe(false);
+    expect(site.host("web2").commands.filter((command) => command.includes("upgrading"))).toEqual([]);
+  },
+);
+
+test.concurrent("a bad soak ends the run, though a person paused it before the next one left", async () => {
+  await using site = await pipelined(3, { soak: "10s" });
+  using load = loadOn(site);
+  const paused = pausedBeforeItIsBack(site);
+  site.whenWaiting("web1", /nothing failed so far/, () => load.fails.set("web1", 20));
+  const said = await deploy(site);
+  expect(said.code).toBe(1);
+  expect((await paused).code).toBe(0);
+  expect(said.out).toContain("paused by");
+  expect(said.err).toContain("web1 is back in rotation; web2, web3 were not touched");
 });
