@@ -52,7 +52,8 @@ test("a signal while it waits to be spared: nothing was done with it", async () 
   });
   using _ = loadOn(site);
   site.whenWaiting("web2", /must stay/, signal);
-  site.atStep("web1", "soak", () => (site.balancer("lb1").server("app", "web3").passes = false));
+  const down = site.balancer("lb1").server("app", "web3");
+  site.atStep("web1", "soak", () => Object.assign(down, { passes: false, operational: 0, health: 0 }));
   const spared = await site.rota("deploy", "web1", "web2", "--set", "RELEASE=2", "--json");
   expect(spared.code).toBe(4);
   expect(spared.err).toContain("web1 is back in rotation; web2 was not touched");

@@ -309,6 +309,8 @@ test.concurrent("a pause while one soaks holds the next one before it leaves", a
   expect(said.code, said.err).toBe(0);
   expect(said.out).toContain("paused by");
   expect(left).toEqual([]);
+  // Nor is it a neighbour, though it serves: it may leave at any moment.
+  expect(saidBySoak(said)[0]).toContain("its neighbour web3:");
 });
 
 test.concurrent(
