@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { sayDuration } from "../base/duration.ts";
 import type { Batch, Capacity } from "../rotation/plan/batches.ts";
 import type { Pool } from "../inventory/fleet.ts";
+import { isOvertaken } from "../rotation/ahead.ts";
 import { type Plan, type PoolPlan, tripsOf } from "../rotation/plan/plan.ts";
 import { sayRelease } from "../rotation/release/release.ts";
 import { type Trip, isToPrepare, nameOf } from "../rotation/world.ts";
@@ -10,7 +11,6 @@ import { columns, count } from "./width.ts";
 
 /** @param nodeTook milliseconds that a node took lately, if any run was recorded */
 export function planLines(plan: Plan, nodeTook: number | undefined): string[] {
-  const batches = plan.pools.flatMap((pool) => pool.batches);
   return [
     ...plan.pools.flatMap(poolLines),
     ...(plan.leftAlone.length > 0 ? ["left alone:"] : []),
@@ -18,16 +18,17 @@ export function planLines(plan: Plan, nodeTook: number | undefined): string[] {
     ...(plan.drift.length > 0 ? ["inventory and balancers differ:"] : []),
     ...indent(plan.drift.map(({ text }) => text)),
     ...plan.notes.map((text) => `note: ${text}`),
-    tripsOf(plan).length > 0 ? sayTime(batches.length, nodeTook, soakOf(plan)) : "nothing to do",
+    tripsOf(plan).length > 0 ? sayTime(plan, nodeTook) : "nothing to do",
   ];
 }
 
-function poolLines({ pool, batches, smaller, once }: PoolPlan): string[] {
+function poolLines(plan: PoolPlan): string[] {
+  const { pool, batches, smaller, once } = plan;
   const trips = batches.flatMap((batch) => batch.trips);
   const inBatches = `in ${batches.length} batch${batches.length === 1 ? "" : "es"}`;
   const rows = batches.map((batch, i) => [
     `${i + 1}.`,
-    `${batch.trips.map(nameOf).join(" ")}${batch.canary ? " (canary)" : ""}`,
+    `${batch.trips.map(nameOf).join(" ")}${batch.canary ? " (canary)" : ""}${isOvertaken(plan, i - 1) ? ` (leaves while ${i}. soaks)` : ""}`,
     sayCapacity(batch),
   ]);
   return [
@@ -42,7 +43,7 @@ function poolLines({ pool, batches, smaller, once }: PoolPlan): string[] {
     ...indent(columns(rows)),
     ...indent(smaller ? [`batches of ${smaller.size} instead of ${smaller.wanted}: ${smaller.why}`] : []),
     ...indent(trips.flatMap(sayNote)),
-    ...indent(saySoak(pool)),
+    ...indent(saySoak(plan)),
     ...indent(sayWay(pool)),
   ];
 }
@@ -85,10 +86,24 @@ function sayCapacity({ capacity }: Batch): string {
 const sayWeight = ({ weight }: Capacity): string =>
   weight && weight.least > 0 ? `; of weight ${weight.serving} of ${weight.whole}, least ${weight.least}` : "";
 
-function saySoak({ rollout: { soak, inconclusive } }: Pool): string[] {
+function saySoak(plan: PoolPlan): string[] {
+  const { soak, inconclusive } = plan.pool.rollout;
   if (soak === 0) return [];
   const unsure = inconclusive === "go-on" ? "; where that does not tell, it goes on" : "";
-  return [`each batch is watched under traffic for ${sayDuration(soak)} once it is back${unsure}`];
+  const ahead = `the next one leaves meanwhile, is changed only when that has ended well, and else goes back as found; each batch counts as back while it is watched`;
+  return [
+    `each batch is watched under traffic for ${sayDuration(soak)} once it is back${unsure}`,
+    ...(isAnyOvertaken(plan) ? [ahead] : []),
+  ];
+}
+
+const isAnyOvertaken = (plan: PoolPlan): boolean => plan.batches.some((_, at) => isOvertaken(plan, at));
+
+/** Milliseconds of all batches, in words. */
+function sayWatch({ pools }: Plan, soak: number): string {
+  if (soak === 0) return "";
+  const ahead = pools.some(isAnyOvertaken) ? ", while others leave" : "";
+  return `${sayDuration(soak)} of it under watch${ahead}`;
 }
 
 const soakOf = ({ pools }: Plan): number =>
@@ -109,11 +124,12 @@ function sayWay({ statusPage, balancers, stays }: Pool): string[] {
 
 const sayNote = ({ node, note }: Trip): string[] => (note === undefined ? [] : [`${node.name} ${note}`]);
 
-/** @param soak milliseconds, of all batches */
-function sayTime(batches: number, nodeTook: number | undefined, soak: number): string {
-  const soaking = soak > 0 ? `${sayDuration(soak)} of it under watch` : "";
+function sayTime(plan: Plan, nodeTook: number | undefined): string {
+  const soak = soakOf(plan);
+  const soaking = sayWatch(plan, soak);
   if (nodeTook === undefined)
     return `expected time: not known yet; no finished deploy of this fleet is in the journal${soaking && `; ${soaking}`}`;
+  const batches = plan.pools.flatMap((pool) => pool.batches);
   const lately = `${sayDuration(nodeTook)} a batch lately`;
-  return `expected time: about ${sayDuration(batches * nodeTook + soak)} (${lately}${soaking && `; ${soaking}`})`;
+  return `expected time: about ${sayDuration(batches.length * nodeTook + soak)} (${lately}${soaking && `; ${soaking}`})`;
 }

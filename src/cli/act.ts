@@ -215,12 +215,12 @@ const worldOf = (
   force: args.force === true,
   absences: () => known.absences(start.fleet).catch(() => new Map<string, Absence>()),
   asks: askedBeside(view, args, AbortSignal.any([stop.afterThisNode, lease.lost]), io),
-  untilWanted: () =>
+  untilWanted: (over) =>
     untilNotPaused(
       known,
       start.run,
       inventoryWords(args.inventory),
-      AbortSignal.any([stop.afterThisNode, lease.lost]),
+      AbortSignal.any([stop.afterThisNode, lease.lost, ...(over ? [over] : [])]),
       view.emit,
     ),
 });

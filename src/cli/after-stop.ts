@@ -3,6 +3,7 @@ import { RotaError } from "../base/errors.ts";
 import { count } from "../board/width.ts";
 import { openJournal } from "../journal/open.ts";
 import type { RunRecord, WholeRun } from "../rotation/records.ts";
+import { wasStillToCome } from "../rotation/trip-end.ts";
 import { standingsOf } from "../rotation/unfinished.ts";
 import { answerTo } from "./confirm.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -107,7 +108,9 @@ async function choicesAfter(id: string, where: string[], io: Io): Promise<Choice
 /** Nodes at which it stopped: they failed, or went back as found because something was not so. */
 function stuckIn(run: WholeRun): string[] {
   const { failed } = standingsOf(run);
-  const asFound = run.trips.filter(({ outcome, why }) => outcome === "as found" && why !== undefined);
+  const asFound = run.trips.filter(
+    (trip) => trip.outcome === "as found" && trip.why !== undefined && !wasStillToCome(trip),
+  );
   return [...new Set([...failed, ...asFound.map(({ node }) => node)])];
 }
 

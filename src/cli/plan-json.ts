@@ -1,3 +1,4 @@
+import { isOvertaken } from "../rotation/ahead.ts";
 import type { Plan } from "../rotation/plan/plan.ts";
 import { nameOf } from "../rotation/world.ts";
 
@@ -6,12 +7,13 @@ export const planAsJson = (
   { pools, leftAlone, drift, gone, notes, refusals }: Plan,
   nodeTook: number | undefined,
 ) => ({
-  pools: pools.map(({ pool, batches, smaller }) => ({
-    pool: pool.name,
-    smaller,
-    soakMs: pool.rollout.soak,
-    batches: batches.map(({ trips, canary, capacity }) => ({
+  pools: pools.map((planned) => ({
+    pool: planned.pool.name,
+    smaller: planned.smaller,
+    soakMs: planned.pool.rollout.soak,
+    batches: planned.batches.map(({ trips, canary, capacity }, at) => ({
       canary,
+      ahead: isOvertaken(planned, at - 1),
       nodes: trips.map((trip) => ({
         node: nameOf(trip),
         standing: trip.standing,

@@ -161,6 +161,8 @@ export interface Rollout {
   maxFailures: number;
   /** How long the nodes of a batch are watched under traffic once they are back; 0 for not at all. */
   soak: number;
+  /** The next batch leaves while one is watched. */
+  pipeline: boolean;
   /** What is done where that shows too little. */
   inconclusive: "stop" | "go-on";
   /** What becomes of the run's nodes when the release failed on one. */

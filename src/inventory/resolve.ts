@@ -107,6 +107,7 @@ function pool(name: string, raw: RawPool, around: Surroundings): Pool {
       minServing: share(rollout.min_serving),
       maxFailures: rollout.max_failures,
       soak: milliseconds(rollout.soak),
+      pipeline: rollout.pipeline,
       inconclusive: rollout.inconclusive,
       onFailure: rollout.on_failure,
     },

@@ -69,7 +69,9 @@ export const deployHooks = z.strictObject({
 export const poolHooks = z.strictObject({
   before_batch: hereOnly
     .optional()
-    .describe("Before a batch leaves (ROTA_NODES). One that fails stops the rollout there."),
+    .describe(
+      "Before a batch leaves (ROTA_NODES). One that fails stops the rollout there. With rollout.pipeline the batch before is still watched then: this comes before its after_batch.",
+    ),
   after_batch: hereOnly
     .optional()
     .describe("When a batch has ended (ROTA_OUTCOME). One that fails stops the rollout there."),

@@ -132,6 +132,12 @@ const rollout = z.strictObject({
     .describe(
       "How long each batch is watched under traffic once it is back, beside nodes that were not upgraded yet. Worse: the rollout stops.",
     ),
+  pipeline: z
+    .boolean()
+    .default(false)
+    .describe(
+      "true: while a batch soaks, the next one leaves rotation already, and is changed only once that soak has ended well; else it goes back as found. A canary is watched first. Needs a soak.",
+    ),
   inconclusive: z
     .enum(["stop", "go-on"])
     .default("stop")

@@ -1,7 +1,7 @@
-import { type Kysely, type QueryCreator, sql } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { printable } from "../base/quote.ts";
-import type { CommandName, NodeEnd } from "../events/events.ts";
 import type { Absence, Change, DeedRecord, Known, RunRecord } from "../rotation/records.ts";
+import { changing, goodDeploys, lastRotationsOf } from "./good-deploys.ts";
 import type { Tables } from "./schema.ts";
 import {
   readArgs,
@@ -44,21 +44,7 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
     return rows.map(({ at, before, ...row }) => ({ ...row, at: new Date(at), before: before ?? undefined }));
   },
 
-  lastRotations: async (fleet) => {
-    const rows = await goodDeploys(db, fleet, ["back"])
-      .innerJoin("steps", (join) =>
-        join.onRef("steps.run", "=", "trips.run").onRef("steps.node", "=", "trips.node"),
-      )
-      // Without its soak, whose length is another matter.
-      .innerJoin("steps as back", (join) =>
-        join.onRef("back.run", "=", "trips.run").onRef("back.node", "=", "trips.node"),
-      )
-      .select(["steps.started", "back.ended"])
-      .where((eb) => eb.and({ "steps.step": "survey", "back.step": "ready" }))
-      .limit(10)
-      .execute();
-    return rows.flatMap(({ started, ended }) => (ended ? [Date.parse(ended) - Date.parse(started)] : []));
-  },
+  lastRotations: (fleet) => lastRotationsOf(db, fleet),
 
   runs: async (fleet, most) => {
     const all = db.selectFrom("runs").selectAll().orderBy("started", "desc").limit(most);
@@ -137,9 +123,6 @@ export const readsOf = (db: Kysely<Tables>): Known => ({
   },
 });
 
-/** Commands after which a node runs what they were given. */
-const changing: CommandName[] = ["deploy", "rollback"];
-
 async function changesOf(db: Kysely<Tables>, fleet: string, nodes: string[]): Promise<Change[]> {
   const rows = await db
     .selectFrom("steps")
@@ -190,16 +173,6 @@ const isUndone = (last: { step: string; done: string | null } | undefined): bool
 
 const setOf = (row: Pick<Tables["runs"], "set" | "sets">, node: string): Record<string, string> =>
   (row.sets === null ? undefined : readSets(row.sets)[node]) ?? readSet(row.set);
-
-/** Trips of deploys and rollbacks that ended well, the last first. */
-const goodDeploys = (db: QueryCreator<Tables>, fleet: string, ends: NodeEnd[]) =>
-  db
-    .selectFrom("trips")
-    .innerJoin("runs", "runs.id", "trips.run")
-    .where("runs.fleet", "=", fleet)
-    .where("runs.command", "in", changing)
-    .where("trips.outcome", "in", ends)
-    .orderBy("trips.ended", "desc");
 
 const dateOf = (text: string | null): Date | undefined => (text === null ? undefined : new Date(text));
 

@@ -2,6 +2,7 @@
 import { RotaError } from "../base/errors.ts";
 import { sayDuration } from "../base/duration.ts";
 import { poll } from "../base/poll.ts";
+import { untilTurn } from "./ahead.ts";
 import { sayPlace } from "./place.ts";
 import type { Session } from "./ports.ts";
 import { type Look, countOf, quietFor } from "./quiet.ts";
@@ -25,6 +26,7 @@ export async function atLimit(
   const problem = `${thrown.message}${await sayHolders(trip, world)}`;
   switch (last && trip.pool.drain.atLimit) {
     case "cut":
+      await untilTurn(trip, world); // they would be cut for nothing, if it does not come
       return cut(trip, world, problem);
     case "go-on":
       return goOn(trip, world, problem, last ? countOf(last) : 0);

@@ -118,6 +118,8 @@ export function sayLeft(ended: TripEnd[], notStarted: Trip[]): string {
       .filter((one) => one.end === end && !isInPart(one) && !inOnOld.includes(one))
       .map(({ trip }) => nameOf(trip));
   const inOnOld = ended.filter(({ trip, end }) => trip.wentBack && end === "as found");
+  // They had left ahead of their turn.
+  const putBack = notStarted.filter(({ reached }) => reached !== "untouched").map(nameOf);
   const inPart = ended.filter(isInPart).map(({ trip }) => nameOf(trip));
   const parts: [string[], string, string][] = [
     [names("out"), "is out of rotation", "are out of rotation"],
@@ -129,8 +131,12 @@ export function sayLeft(ended: TripEnd[], notStarted: Trip[]): string {
       "serve with their old release, alone",
     ],
     [names("kept out"), "is kept out, as wanted", "are kept out, as wanted"],
-    [names("as found"), "is as it was found", "are as they were found"],
-    [notStarted.map(nameOf), "was not touched", "were not touched"],
+    [[...names("as found"), ...putBack], "is as it was found", "are as they were found"],
+    [
+      notStarted.filter((trip) => !putBack.includes(nameOf(trip))).map(nameOf),
+      "was not touched",
+      "were not touched",
+    ],
   ];
   return parts
     .filter(([who]) => who.length > 0)

@@ -98,3 +98,14 @@ export async function tellHook(hooked: Promise<void>, { emit }: World): Promise<
     emit({ type: "notice", text: `${thrown.message}; it goes on` });
   });
 }
+
+/** @returns what stops the run; in a rollback, which must not wait for that to be mended, it is only told */
+export async function hookOf(hooked: Promise<void>, world: World): Promise<unknown> {
+  if (world.command !== "rollback")
+    return hooked.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+  await tellHook(hooked, world);
+  return undefined;
+}

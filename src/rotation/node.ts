@@ -1,3 +1,4 @@
+import { inTurn } from "./ahead.ts";
 import { orGoBack } from "./go-back.ts";
 import { leave, survey } from "./leave.ts";
 import { mustRunRelease, pruneReleases } from "./release/switch.ts";
@@ -19,6 +20,7 @@ export async function rotateNode(trip: Trip, world: World): Promise<void> {
     await step(trip, "drain", world, () => leave(trip, world, way));
     await step(trip, "settle", world, () => way.untilQuiet(trip, world));
   }
+  await inTurn(trip, world, way);
   if (trip.upgrade !== undefined || trip.release)
     await step(trip, "upgrade", world, () => upgrade(trip, world, way));
   await orGoBack(trip, world, way, () => step(trip, "restart", world, () => restart(trip, world, way)));

@@ -13,6 +13,24 @@ export interface TripEnd {
 export const isOfSoak = (failure: unknown): boolean =>
   failure instanceof RotaError && failure.code.startsWith("SOAK_");
 
+/** Begins what the journal has of such a node. */
+const noTurn = "its turn did not come";
+
+/** It had left ahead of its turn, which did not come: it is put back as found, unchanged. */
+export class TurnLost extends RotaError {
+  constructor(why: string) {
+    super("INTERRUPTED", { problem: `${noTurn}: ${why}` });
+  }
+}
+
+/** As before its turn, and still to come; not one that could not be put back. */
+export const isStillToCome = ({ end, failure }: Pick<TripEnd, "end" | "failure">): boolean =>
+  end === "as found" && failure instanceof TurnLost;
+
+/** The same, by what the journal has of its trip. */
+export const wasStillToCome = ({ outcome, why }: { outcome: NodeEnd; why: string | undefined }): boolean =>
+  outcome === "as found" && why?.startsWith(noTurn) === true;
+
 /** The end of a trip, told and written. @param started milliseconds of the clock */
 export async function tellEnd(
   { trip, end, failure }: TripEnd,
@@ -21,7 +39,11 @@ export async function tellEnd(
 ): Promise<TripEnd> {
   const now = world.clock.now();
   const outMs = trip.outSince === undefined ? 0 : (trip.inSince ?? now) - trip.outSince;
-  const why = failure === undefined ? {} : { why: messageOf(failure) };
+  const said = failure === undefined ? undefined : messageOf(failure);
+  const isToCome = isStillToCome({ end, failure });
+  const why = said === undefined || isToCome ? {} : { why: said }; // it did not fail
+  if (isToCome)
+    world.emit({ type: "notice", node: nameOf(trip), text: `${nameOf(trip)} is as found: ${said}` });
   world.emit({
     type: "node ended",
     node: nameOf(trip),

@@ -77,6 +77,7 @@ export function undoingPool(pool: Pool): Pool {
       canary: { count: 0 },
       batch: rollout.batch.slice(-1),
       soak: 0,
+      pipeline: false,
       maxFailures: 0,
       onFailure: "stop",
     },

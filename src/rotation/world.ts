@@ -41,8 +41,8 @@ export interface World {
   absences: () => Promise<ReadonlyMap<string, Absence>>;
   /** Yes or no by a person at a terminal; no where there is none. */
   asks: (question: string) => Promise<boolean>;
-  /** Waits while the run is paused; asked before each batch. */
-  untilWanted: () => Promise<void>;
+  /** Waits while the run is paused, or until the signal says that it does not matter any more; asked before each batch. */
+  untilWanted: (over?: AbortSignal) => Promise<void>;
 }
 
 /** Why a node takes part: it serves; checks fail on it; our own run left it out; a person keeps it out. */
@@ -69,6 +69,16 @@ export interface WayBack {
   run: string;
   /** Of the node's last good run, and PREVIOUS. */
   variables: Record<string, string>;
+}
+
+/** Of a batch that left ahead of it, while the one before is watched. */
+export interface Turn {
+  /** "the soak of web1" */
+  after: string;
+  /** The batch before is well, and the run goes on. */
+  came: boolean;
+  /** It will not come; its reason says why. */
+  lost: AbortSignal;
 }
 
 /** One node on its way through a rotation. */
@@ -124,6 +134,8 @@ export interface Trip {
   inSince: number | undefined;
   /** Whom it is watched with once it is back; absent where it is not. */
   company: Company | undefined;
+  /** Set where it left ahead of its turn: it is not changed before that has come. */
+  turn?: Turn;
   /** What the balancers had counted for it before it left. */
   countedBefore: Tally[];
   /** What it did some time before its turn came. */

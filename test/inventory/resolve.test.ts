@@ -63,6 +63,7 @@ test("what the file leaves out has its default", () => {
           minServing: { percent: 50 },
           maxFailures: 0,
           soak: 0,
+          pipeline: false,
           inconclusive: "stop",
           onFailure: "stop",
         },
@@ -232,6 +233,7 @@ test("the large example is right, and says what its comments say", () => {
     minServing: { percent: 75 },
     maxFailures: 1,
     soak: 0,
+    pipeline: false,
     inconclusive: "stop",
     onFailure: "stop",
   });

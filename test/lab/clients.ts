@@ -15,6 +15,8 @@ export interface ClientOptions {
   /** Sent at first; whatever HAProxy sets replaces it, except for a stubborn client. */
   cookie?: string;
   stubborn?: boolean;
+  /** Milliseconds that each answer takes. */
+  takes?: number;
 }
 
 export interface Client {
@@ -34,6 +36,7 @@ export function startClient({
   keepAlive = false,
   cookie,
   stubborn,
+  takes = 5,
 }: ClientOptions): Client {
   const agent = new http.Agent({ keepAlive, maxSockets: 1 });
   const headers: Record<string, string> = { "X-Backend": backend };
@@ -53,7 +56,7 @@ export function startClient({
   const running = (async () => {
     while (!stopping.signal.aborted) {
       client.sent += 1;
-      const { node, cookie: set, fault } = await ask(url, agent, headers);
+      const { node, cookie: set, fault } = await ask(`${url}/slow?ms=${takes}`, agent, headers);
       if (fault !== undefined) client.lost.push(fault);
       if (set !== undefined && cookie !== undefined && !stubborn) headers["Cookie"] = set;
       if (node !== undefined && client.servedBy.at(-1) !== node) client.servedBy.push(node);
@@ -71,7 +74,7 @@ interface Answer {
 
 const ask = (url: string, agent: http.Agent, headers: Record<string, string>): Promise<Answer> =>
   new Promise((resolve) => {
-    const request = http.get(`${url}/slow?ms=5`, { agent, headers, timeout: 20_000 }, (response) => {
+    const request = http.get(url, { agent, headers, timeout: 20_000 }, (response) => {
       let body = "";
       response.setEncoding("utf8").on("data", (text: string) => (body += text));
       response.on("error", () => resolve({ fault: "cut off in the answer" }));

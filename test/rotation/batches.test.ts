@@ -95,6 +95,7 @@ const rollout = ({ canary, batch }: { canary: number; batch: number[] }): Rollou
   minServing: { count: 0 },
   maxFailures: 0,
   soak: 0,
+  pipeline: false,
   inconclusive: "stop",
   onFailure: "stop",
 });

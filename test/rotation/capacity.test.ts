@@ -275,6 +275,7 @@ function planOf(one: Case): { plan: Plan; survey: Survey; nodes: Node[] } {
       minServing: one.minServing,
       maxFailures: 0,
       soak: 0,
+      pipeline: false,
       inconclusive: "stop",
       onFailure: "stop",
     },

@@ -16,6 +16,8 @@ export interface Scenario {
   minServing: number | string;
   maxFailures: number;
   includeDown: boolean;
+  /** Batches soak, and the next one leaves meanwhile. */
+  pipeline?: boolean;
   /** Nodes that are not as they should be before rota comes, by somebody else or by themselves. */
   theirs: { node: string; state: "down" | "maint" | "drain" | "weight 0"; everywhere: boolean }[];
   faults: Fault[];
@@ -207,6 +209,7 @@ export function anyScenario({ signals }: { signals: boolean }): fc.Arbitrary<Sce
       return {
         ...drawn,
         batch: drawn.faults.some(({ what }) => what === serverGoesDown) ? 1 : drawn.batch,
+        pipeline: drawn.nodes % 2 === 0,
         // Of a fleet that must serve in full no node can leave at all, which needs no scenario.
         minServing:
           typeof drawn.minServing === "number"
@@ -240,7 +243,12 @@ export async function siteOf(scenario: Scenario): Promise<FakeSite> {
       drain: { within: "1s" },
       check: { body: '"status":"ok"', within: "600ms" },
       limits: { connect: "5s", command: "10s", ready: "600ms", capacity: "400ms" },
-      rollout: { batch, min_serving: minServing, max_failures: maxFailures },
+      rollout: {
+        batch,
+        min_serving: minServing,
+        max_failures: maxFailures,
+        ...(scenario.pipeline ? { pipeline: true, soak: "150ms", inconclusive: "go-on" } : {}),
+      },
     },
   });
   for (const lb of site.balancers) mindful(lb);

@@ -1,8 +1,8 @@
 import { expect, test, vi } from "vitest";
-import type { FakeServer } from "../fakes/haproxy.ts";
 import { pagedSite } from "../fakes/paged-site.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
 import { ran } from "./released.ts";
+import { loadOn } from "./traffic.ts";
 
 vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
@@ -11,37 +11,6 @@ const soaking = (nodes: number, rollout: Overrides = {}): Promise<FakeSite> =>
 
 const deploy = (site: FakeSite, ...words: string[]): Promise<Said> =>
   site.rota("deploy", "--set", "RELEASE=2", "--json", ...words);
-
-/** A request a millisecond to each node at each balancer, where balancing sends it anything. */
-interface Load extends Disposable {
-  /** Of 100. */
-  fails: Map<string, number>;
-  idle: Set<string>;
-}
-
-function loadOn(site: FakeSite): Load {
-  const load = { fails: new Map<string, number>(), idle: new Set<string>() };
-  const give = (name: string, server: FakeServer, requests: number): void => {
-    if (server.admin !== 0 || server.operational !== 2 || load.idle.has(name)) return;
-    for (let i = 0; i < requests; i++) {
-      server.total += 1;
-      server.answered += 1;
-      if (server.total % 100 < (load.fails.get(name) ?? 0)) {
-        server.answered -= 1;
-        server.errors += 1;
-      }
-    }
-  };
-  let until = performance.now();
-  const timer = setInterval(() => {
-    // By the clock, so that a machine that is busy gives no less.
-    const requests = Math.floor(performance.now() - until);
-    until += requests;
-    for (const lb of site.balancers)
-      for (const name of site.names) give(name, lb.server("app", name), requests);
-  }, 5);
-  return { ...load, [Symbol.dispose]: () => clearInterval(timer) };
-}
 
 const saidBySoak = ({ events }: Said): string[] =>
   events.flatMap((event) => (event.type === "output" && event.step === "soak" ? [event.text] : []));

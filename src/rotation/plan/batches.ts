@@ -40,7 +40,10 @@ export type Backends = Map<string, Backend>;
 export const backendsByName = (backends: Backend[]): Backends =>
   new Map(backends.map((b) => [sayBackend(b), { ...b }]));
 
-/** Nodes that are out anyway go first and cost nothing; the others as many at once as every backend can spare. */
+/**
+ * Nodes that are back and only to be watched go first, as what they show is for the others; then those that are out
+ * anyway, which cost nothing; the rest as many at once as every backend can spare.
+ */
 export function inBatches(
   pool: Pool,
   trips: Trip[],
@@ -50,9 +53,12 @@ export function inBatches(
   const rollout = errand.hostNeeded ? pool.rollout : { ...pool.rollout, canary: { count: 0 } };
   const canary = canaryOf(rollout, pool.nodes.length);
   let done = pool.nodes.filter((node) => doneBefore?.(node)).length;
+  const isBack = (trip: Trip): boolean => trip.done.has("ready");
+  const toWork = trips.filter((trip) => !isBack(trip));
   const inOrder = [
-    ...trips.filter((t) => t.standing !== "serving"),
-    ...trips.filter((t) => t.standing === "serving"),
+    ...trips.filter(isBack),
+    ...toWork.filter((t) => t.standing !== "serving"),
+    ...toWork.filter((t) => t.standing === "serving"),
   ];
   const batches: Batch[] = [];
   const lacks = new Set<string>();

@@ -120,6 +120,7 @@ export function makePlan(
     if (trips.length === 0) continue;
     if (gone.size > 0 && pool.balancers.length === 0) plan.refusals.push(noneLeft(whole));
     if (pool.statusPage && unchecked.length > 0) plan.refusals.push(noChecks(unchecked));
+    if (pool.rollout.pipeline && pool.rollout.soak === 0) plan.notes.push(overtakesNothing(pool));
     const { lacks, ...batches } = inBatches(pool, trips, backends, { ...options, knowing });
     lacking.push(...lacks);
     const neighbours = neighboursIn(fleet, pool, survey, options);
@@ -137,6 +138,9 @@ export function makePlan(
   }
   return plan;
 }
+
+const overtakesNothing = ({ name }: Pool): string =>
+  `${name}: rollout.pipeline changes nothing without rollout.soak`;
 
 const toName =
   "add the server there, or say its name in server: or backends: of the inventory; then the same again";
