@@ -31,12 +31,16 @@ export function jointly<T, R>(
       let from = 0;
       for (const { mine, resolve } of all) resolve(answers.slice(from, (from += mine.length)));
     } catch (thrown) {
-      if (all.length === 1 || isEverybodys(thrown)) return all.forEach(({ reject }) => reject(thrown));
-      // Not one by one: what becomes everybody's failure meanwhile would be waited for by each in turn.
-      const half = all.length >> 1;
-      await answer(all.slice(0, half));
-      await answer(all.slice(half));
+      if (all.length === 1 || isEverybodys(thrown)) for (const { reject } of all) reject(thrown);
+      else await answerByHalves(all);
     }
+  }
+
+  /** Not one by one: what becomes everybody's failure meanwhile would be waited for by each in turn. */
+  async function answerByHalves(all: Waiting<T, R>[]): Promise<void> {
+    const half = Math.floor(all.length / 2);
+    await answer(all.slice(0, half));
+    await answer(all.slice(half));
   }
 
   async function askWhileWanted(): Promise<void> {
