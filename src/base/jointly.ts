@@ -9,7 +9,7 @@ interface Waiting<T, R> {
 export interface Joint {
   /** Waited for before each question: who asks meanwhile is in it. By default the end of this turn of the event loop. */
   turn?: () => Promise<void>;
-  /** Failures that are everybody's. After another one each is asked about alone: nobody fails for somebody else. */
+  /** Failures that are everybody's. After another one each half is asked about, and so on: nobody fails for somebody else. */
   isEverybodys?: (thrown: unknown) => boolean;
 }
 
@@ -32,8 +32,15 @@ export function jointly<T, R>(
       for (const { mine, resolve } of all) resolve(answers.slice(from, (from += mine.length)));
     } catch (thrown) {
       if (all.length === 1 || isEverybodys(thrown)) for (const { reject } of all) reject(thrown);
-      else for (const one of all) await answer([one]);
+      else await answerByHalves(all);
     }
+  }
+
+  /** Not one by one: what becomes everybody's failure meanwhile would be waited for by each in turn. */
+  async function answerByHalves(all: Waiting<T, R>[]): Promise<void> {
+    const half = Math.floor(all.length / 2);
+    await answer(all.slice(0, half));
+    await answer(all.slice(half));
   }
 
   async function askWhileWanted(): Promise<void> {

@@ -9,6 +9,8 @@ export interface JournalDatabase extends AsyncDisposable {
   where: string;
   /** Milliseconds since 1970, by the clock that all who share the journal go by. */
   now: RawBuilder<number>;
+  /** A file of this machine: a commit waits for its disk, and this process with it. */
+  isFile: boolean;
   /** Runs the work while no other process changes the schema. */
   alone(work: () => Promise<void>): Promise<void>;
 }

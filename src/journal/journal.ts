@@ -74,7 +74,7 @@ export function journalOn(database: JournalDatabase): OpenJournal {
       },
       where,
     ),
-    under: (fleet, epoch) => told(writesOf(db, fleet, epoch), where),
+    under: (fleet, epoch) => told(writesOf(database, fleet, epoch), where),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
 }

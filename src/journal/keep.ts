@@ -51,9 +51,12 @@ export function keepLease(open: OpenJournal, fleet: string, epoch: number, clock
     async mustHold() {
       if (!gone.signal.aborted) {
         const isFresh = (): boolean => since(renewed, clock) <= fresh;
-        await (isFresh() ? lookNow() : renewNow()).catch((thrown: unknown) => {
-          if (!isFresh()) throw thrown;
-        });
+        if (isFresh()) await lookNow().catch(() => undefined);
+        // Also where it took so long to look that what was seen says nothing any more.
+        if (!gone.signal.aborted && !isFresh())
+          await renewNow().catch((thrown: unknown) => {
+            if (!isFresh()) throw thrown;
+          });
       }
       if (gone.signal.aborted) throw lost(fleet);
     },

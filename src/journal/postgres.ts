@@ -22,6 +22,7 @@ export function openPostgres(url: string): JournalDatabase {
     db,
     where: withoutPassword(url),
     now: sql<number>`(extract(epoch from clock_timestamp()) * 1000)::float8`,
+    isFile: false,
     alone: (work) => work(), // the migrator takes a lock of its own here
     [Symbol.asyncDispose]: () => db.destroy(),
   };

@@ -17,6 +17,7 @@ export function openSqlite(path: string): JournalDatabase {
     db,
     where: path,
     now: sql<number>`(unixepoch('subsec') * 1000)`,
+    isFile: true,
     async alone(work) {
       database.exec("begin immediate");
       try {

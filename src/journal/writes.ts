@@ -5,6 +5,7 @@ import { RotaError } from "../base/errors.ts";
 import { jointly } from "../base/jointly.ts";
 import type { RunEnd } from "../events/events.ts";
 import type { Absence, Journal } from "../rotation/records.ts";
+import type { JournalDatabase } from "./database.ts";
 import { pace } from "./pace.ts";
 import type { Tables } from "./schema.ts";
 
@@ -16,9 +17,10 @@ type Write = (db: Kysely<Tables>) => Promise<bigint>;
 
 /**
  * Each write is one statement: it is there whole or not at all, and only while the lease has this epoch. Those of one
- * moment, as where a hundred nodes end a step together, reach the disk together.
+ * moment, as where a hundred nodes end a step together, reach the disk together. Not those to a server: where it falls
+ * silent in a transaction the connection may stay in it, and what is written on that next would never be committed.
  */
-export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Journal {
+export function writesOf({ db, isFile }: JournalDatabase, fleet: string, epoch: number): Journal {
   const lease = db.selectFrom("leases").where((eb) => eb.and({ fleet, epoch }));
   const now = (): string => new Date().toISOString();
   const disk = pace(systemClock);
@@ -35,7 +37,8 @@ export function writesOf(db: Kysely<Tables>, fleet: string, epoch: number): Jour
     { turn: () => disk.turn() },
   );
 
-  const written = async (one: Write): Promise<boolean> => (await writeAll([one]))[0] !== 0n;
+  const written = async (one: Write): Promise<boolean> =>
+    (isFile ? (await writeAll([one]))[0] : await one(db)) !== 0n;
 
   /** @throws RotaError LEASE_LOST where it changed nothing */
   async function write(one: Write): Promise<void> {

@@ -101,11 +101,13 @@ export async function inTurn(trip: Trip, world: World, way: Way): Promise<void> 
     untilAnswered(trip, world, () => world.balancers.watch(watchedOf(trip)));
   const before = await look();
   await untilTurn(trip, world);
-  const isQuiet = (await look()).every(
-    ({ process, total, sessions, queued }, i) =>
-      process === before[i]?.process && total === before[i].total && sessions + queued === 0,
+  const seen = await look();
+  const sameWorkers = seen.every(({ process }, i) => process === before[i]?.process);
+  const isQuiet = seen.every(
+    ({ total, retried, sessions, queued }, i) =>
+      total === before[i]?.total && retried === before[i].retried && sessions + queued === 0,
   );
-  // Sessions that were given up are waited for no more.
-  if (isQuiet || trip.gaveUp !== undefined) return;
+  // Sessions that were given up are waited for no more; those that a reload let come since were not.
+  if (sameWorkers && (isQuiet || trip.gaveUp !== undefined)) return;
   await step(trip, "settle", world, () => way.untilQuiet(trip, world));
 }

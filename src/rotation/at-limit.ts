@@ -73,9 +73,10 @@ async function cut(trip: Trip, world: World, problem: string): Promise<void> {
     signal: now,
     probe: () =>
       whileUnanswered(async () => {
+        const asked = clock.now();
         const seen = await balancers.watch(watched);
         if (seen.some((at) => !at.out)) await toMaint();
-        return quiet(seen, (await balancers.oldWorkers(watched)).active);
+        return quiet(seen, (await balancers.oldWorkers(watched)).active, asked);
       }),
     onSaw: (saw) => world.emit({ type: "waiting", node, step: "settle", saw }),
   }).catch(async (thrown: unknown) => {

@@ -108,10 +108,12 @@ async function untilSpared(trip: Trip, world: World): Promise<void> {
   });
 }
 
-/** By the backends as they are now: who is out already is not counted twice. */
+/** By the backends as they are now, which don't name backups: who is out already is not counted twice; who is back since is. */
 function stillServing(entries: Entry[], backends: Backend[]): Entry[] {
   const absent = new Set(backends.flatMap((backend) => backend.absent.map(sayPlace)));
-  return entries.filter((entry) => entry.outBecause === undefined && !absent.has(sayPlace(entry)));
+  return entries.filter((entry) =>
+    entry.backup ? entry.outBecause === undefined : !absent.has(sayPlace(entry)),
+  );
 }
 
 function lackIn(

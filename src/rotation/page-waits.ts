@@ -49,6 +49,7 @@ export async function untilSilent(trip: Trip, page: StatusPage, world: World): P
       tell(
         await whileUnanswered(async () => {
           last = undefined;
+          const asked = world.clock.now();
           const seen = await world.balancers.watch(watched);
           const { active: old, unseen } = await world.balancers.oldWorkers(watched);
           sayUnseen(unseen);
@@ -56,6 +57,7 @@ export async function untilSilent(trip: Trip, page: StatusPage, world: World): P
           const verdict = quiet(
             seen.map((at) => ({ ...at, out: isOut(at) })),
             old,
+            asked,
           );
           if (served.length > 0) return notYet(served.map(sayStatus).join(", "));
           last = { seen, old };

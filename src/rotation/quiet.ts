@@ -39,20 +39,21 @@ export const countOf = ({ seen, old }: Look): number =>
  * and at those that a reload replaced.
  *
  * @param known an earlier look, before it left
+ * @returns judges; `asked` is when the look began: one balancer may have answered long before the last
  */
 export function quietFor(
   clock: Clock,
   known?: SeenBefore,
-): (seen: Activity[], old?: Activity[]) => Seen<undefined> {
+): (seen: Activity[], old?: Activity[], asked?: number) => Seen<undefined> {
   let since = clock.now();
   let looks = 0;
   let retriedAt = -Infinity;
   let before: Activity[] | undefined;
-  return (seen, old = []) => {
+  return (seen, old = [], asked = clock.now()) => {
     const all = [...seen, ...old];
     const earlier = before;
     before = all;
-    if (earlier && all.some((at, i) => at.retried > retriesBefore(at, earlier[i]))) retriedAt = clock.now();
+    if (earlier && all.some((at, i) => at.retried !== retriesBefore(at, earlier[i]))) retriedAt = clock.now();
     if (!earlier) retriedAt = lastRetry(all, known, clock.now());
     const busy = all.some(isBusy) || seen.some((at) => !at.out);
     if (busy || !earlier || changed(earlier, all)) {
@@ -61,8 +62,8 @@ export function quietFor(
       return notYet(busy ? sayBusy(seen, old) : "a quiet moment, watched for a while");
     }
     looks += 1;
-    if (clock.now() - retriedAt < retryPause) return notYet("whether a request is being tried again");
-    return looks >= samples && clock.now() - since >= window
+    if (asked - retriedAt < retryPause) return notYet("whether a request is being tried again");
+    return looks >= samples && asked - since >= window
       ? yes(undefined)
       : notYet("a quiet moment, watched for a while");
   };
@@ -74,11 +75,11 @@ export const isBusy = ({ sessions, queued }: Activity): boolean => sessions > 0 
 /** The latest at which one may have been counted: never, where none ever was. */
 function lastRetry(seen: Activity[], known: SeenBefore | undefined, now: number): number {
   const before = (at: Activity): Activity | undefined => known?.seen.find((one) => samePlace(one, at));
-  if (seen.some((at) => at.retried > retriesBefore(at, before(at)))) return now;
+  if (seen.some((at) => at.retried !== retriesBefore(at, before(at)))) return now;
   return known && seen.some((at) => at.retried > 0) ? known.at : -Infinity;
 }
 
-/** A new worker counts from 0. */
+/** A new worker counts from 0. One that counts less than before was told to count anew, and tries may be hidden by that. */
 const retriesBefore = (at: Activity, earlier: Activity | undefined): number =>
   earlier?.process === at.process ? earlier.retried : 0;
 

@@ -27,13 +27,14 @@ export async function untilQuiet(trip: Trip, world: World): Promise<void> {
       tell(
         await whileUnanswered(async () => {
           last = undefined;
+          const asked = clock.now();
           const seen = await balancers.watch(watched);
           if (seen.some((at) => !at.out)) await bound.tellAgain(seen);
           await bound.turnAway(seen);
           const { active: old, unseen } = await balancers.oldWorkers(watched);
           sayUnseen(unseen);
           if (seen.every((at) => at.out)) last = { seen, old };
-          return quiet(seen, old);
+          return quiet(seen, old, asked);
         }),
       ),
   }).catch((thrown: unknown) => atLimit(trip, world, thrown, last));

@@ -47,7 +47,7 @@ test("nobody fails for somebody else, but for what is everybody's", async () => 
       end.status === "fulfilled" ? end.value : messageOf(end.reason),
     );
   expect(await said(1, 13, 2)).toEqual([[2], "no such server", [4]]);
-  expect(questions).toEqual([[1, 13, 2], [1], [13], [2]]);
+  expect(questions).toEqual([[1, 13, 2], [1], [13, 2], [13], [2]]);
   expect(await said(1, 99, 2)).toEqual(["no answer", "no answer", "no answer"]);
-  expect(questions.slice(4)).toEqual([[1, 99, 2]]);
+  expect(questions.slice(5)).toEqual([[1, 99, 2]]);
 });

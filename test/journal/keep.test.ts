@@ -51,6 +51,18 @@ test("a journal that does not answer for a moment stops no act of a holder that 
   await lease.mustHold();
 });
 
+test("an answer that was long on its way is no proof: it asks again", async () => {
+  const { clock, asked, said, journal, time } = fake();
+  await using lease = keepLease(journal, "shop", 7, clock);
+  said.holds = async () => {
+    time.wall += 60_000;
+    return true;
+  };
+  said.renew = async () => false;
+  await expect(lease.mustHold()).rejects.toMatchObject({ code: "LEASE_LOST" });
+  expect(asked).toEqual(["holds", "renew"]);
+});
+
 test.each([
   ["a process that was stopped", { monotonic: 40_000, wall: 40_000 }],
   ["a laptop that slept, whose monotonic clock stood still", { monotonic: 10, wall: 600_000 }],

@@ -80,10 +80,11 @@ export function inBatches(
     done += back;
     [batch, leaving] = [[], new Map()];
   };
-  // No node that serves leaves while those that were out are not back.
+  // No node that serves leaves while those that were out are not back, nor while one is only watched.
   const isOneOf = (trip: Trip): boolean => {
     const [first = trip] = batch;
-    return batch.length < sizeNow() && (first.standing === "serving") === (trip.standing === "serving");
+    const isAlike = (first.standing === "serving") === (trip.standing === "serving");
+    return batch.length < sizeNow() && isAlike && isBack(first) === isBack(trip);
   };
   for (const [i, trip] of inOrder.entries()) {
     const own = leavingWith([trip]);
