@@ -50,6 +50,8 @@ export function byPage(page: StatusPage): Way {
       // What somebody holds out is out already.
       if (staysOut(trip) && trip.pageWasOut) return;
       await tellOut(trip, world);
+      // Until the balancers show it out it holds its leave: it still counts as serving for whoever asks next.
+      if (trip.places.length > 0) await untilSeenOut(trip, page, world, "drain");
     },
 
     async untilQuiet(trip, world) {

@@ -17,13 +17,17 @@ import { type Trip, type World, nameOf, watchedOf } from "./world.ts";
 const isOut = ({ status }: Activity): boolean => /^(NOLB|DOWN|DRAIN|MAINT)/.test(status);
 
 /** Every balancer has noticed that the page refuses. */
-export async function untilSeenOut(trip: Trip, page: StatusPage, world: World): Promise<void> {
+export async function untilSeenOut(
+  trip: Trip,
+  page: StatusPage,
+  world: World,
+  step: StepName = "settle",
+): Promise<void> {
   const what = `every balancer to see ${nameOf(trip)} out`;
-  if (trip.places.length === 0)
-    return passTime(trip, world, { what, step: "settle", ms: worstOut(page) ?? 0 });
+  if (trip.places.length === 0) return passTime(trip, world, { what, step, ms: worstOut(page) ?? 0 });
   await untilSeen(trip, world, {
     what,
-    step: "settle",
+    step,
     within: atLeast(trip.pool.drain.within, worstOut(page)),
     lacks: (seen) => seen.filter((at) => !isOut(at)),
     next: "see that HAProxy's check asks for the page that status_page.out changes; its inter and fall say how long it takes (drain.within)",

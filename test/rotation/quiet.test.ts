@@ -100,6 +100,21 @@ test("who was seen before it left need not be watched for a pause again, unless 
   expect(looks({ retried: 3, process: 2 })).toBe(11);
 });
 
+test("a look counts from its beginning: one balancer may have answered long before the last", () => {
+  const clock = handClock();
+  const quiet = quietFor(clock);
+  const look = (lasts: number): boolean => {
+    const asked = clock.now();
+    clock.pass(lasts);
+    return quiet([idle], [], asked).done;
+  };
+  expect([look(0), look(0), look(300), look(0)]).toEqual([no, no, no, true]);
+});
+
+test("counters that were cleared may hide a try: a pause is watched", () => {
+  expect(lookAt([...times(2, { retried: 3 }), ...times(5)], 300)).toEqual([no, no, no, no, no, no, true]);
+});
+
 test("a try at one place is not hidden by another place that counts anew", () => {
   const before = [{ retried: 5 }, { retried: 0 }];
   const after = [{ retried: 0 }, { retried: 1 }];

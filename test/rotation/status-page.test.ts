@@ -93,8 +93,8 @@ test.concurrent("the limit is no less than HAProxy's checks may need by inter an
     },
     haproxy: { autoCheck: false },
   });
-  site.atStep("web1", "settle", () =>
-    setTimeout(() => site.balancers.forEach((lb) => (lb.check(), lb.check())), 500),
+  site.atStep("web1", "drain", () =>
+    setTimeout(() => site.balancers.forEach((lb) => (lb.check(), lb.check())), 800),
   );
   site.atStep("web1", "ready", () =>
     setTimeout(() => site.balancers.forEach((lb) => (lb.check(), lb.check())), 300),
