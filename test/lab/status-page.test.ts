@@ -58,7 +58,7 @@ test("with disable-on-404, an operator socket here and a statistics page there: 
   expect(ended.code, ended.stderr).toBe(0);
   expect(await releasesOf(lab)).toEqual(["2", "2"]);
   // On a slow machine the first look may come after a balancer's checks have failed.
-  expect(waitedFor(ended, "settle")).toMatch(/lb[12]\/app: web[12] UP/);
+  expect(waitedFor(ended, "drain")).toMatch(/lb[12]\/app: web[12] UP/);
   await lab.untilAllInRotation();
   const report = await load.stop();
   reportCase(
@@ -80,14 +80,14 @@ test("without disable-on-404: by user sockets, by statistics pages, and by time 
     const sockets = { lb1: `unix:${lb1?.userSocket}`, lb2: `unix:${lb2?.userSocket}` };
     const bySocket = await deploy(lab, await lab.inventory(byPage(), { balancers: sockets }), "2");
     expect(bySocket.code, bySocket.stderr).toBe(0);
-    expect(waitedFor(bySocket, "settle")).toMatch(/lb1\/app: web1 UP 1\/2/);
+    expect(waitedFor(bySocket, "drain")).toMatch(/lb1\/app: web1 UP 1\/2/);
     expect(waitedFor(bySocket, "ready")).toMatch(/lb1\/app: web1 DOWN/);
   }
 
   const pages = { lb1: lb1?.statsUrl, lb2: lb2?.statsUrl };
   const byCsv = await deploy(lab, await lab.inventory(byPage(), { balancers: pages }), "3");
   expect(byCsv.code, byCsv.stderr).toBe(0);
-  expect(waitedFor(byCsv, "settle")).toMatch(/lb2\/app: web2 UP 1\/2/);
+  expect(waitedFor(byCsv, "drain")).toMatch(/lb2\/app: web2 UP 1\/2/);
 
   const known = { inter: "500ms", fall: 2, rise: 2, timeout: "1s", linger: "1s" };
   const blind = await deploy(lab, await lab.inventory(byPage(known), { balancers: undefined }), "4");
