@@ -3,6 +3,7 @@ import { RotaError } from "../base/errors.ts";
 import { notYet, poll, yes } from "../base/poll.ts";
 import type { PoolPlan } from "./plan/plan.ts";
 import type { Activity } from "./ports.ts";
+import { isBusy } from "./quiet.ts";
 import type { Travel } from "./rollout.ts";
 import type { Company } from "./soak/soak.ts";
 import { TurnLost } from "./trip-end.ts";
@@ -104,10 +105,11 @@ export async function inTurn(trip: Trip, world: World, way: Way): Promise<void> 
   const seen = await look();
   const sameWorkers = seen.every(({ process }, i) => process === before[i]?.process);
   const isQuiet = seen.every(
-    ({ total, retried, sessions, queued }, i) =>
-      total === before[i]?.total && retried === before[i].retried && sessions + queued === 0,
+    (at, i) => at.total === before[i]?.total && at.retried === before[i].retried && !isBusy(at),
   );
+  // Also where nothing has come yet: somebody may have put it back meanwhile.
+  const isOutStill = seen.every(({ out }, i) => out === before[i]?.out);
   // Sessions that were given up are waited for no more; those that a reload let come since were not.
-  if (sameWorkers && (isQuiet || trip.gaveUp !== undefined)) return;
+  if (sameWorkers && isOutStill && (isQuiet || trip.gaveUp !== undefined)) return;
   await step(trip, "settle", world, () => way.untilQuiet(trip, world));
 }

@@ -274,6 +274,29 @@ test.concurrent(
   },
 );
 
+test.concurrent(
+  "somebody puts it back while it waits, and nothing has come: it is out again before it is changed",
+  async () => {
+    await using site = await pipelined(3);
+    using load = loadOn(site);
+    const server = site.balancer("lb2").server("app", "web2");
+    // No request comes that would tell.
+    site.whenWaiting("web2", /waiting for the soak of web1/, () => {
+      load.idle.add("web2");
+      server.admin = 0;
+    });
+    let atUpgrade = "";
+    site.atStep("web2", "upgrade", () => {
+      atUpgrade = site.balancer("lb2").stateOf("app", "web2");
+      load.idle.delete("web2");
+    });
+    const said = await deploy(site);
+    expect(said.code, said.err).toBe(0);
+    expect(toldIn(said).filter((one) => one === "web2 settle ended")).toHaveLength(2);
+    expect(atUpgrade).not.toBe("ready");
+  },
+);
+
 /** web1 comes back once the journal has the pause. */
 async function pausedBeforeItIsBack(site: FakeSite): Promise<Said> {
   const server = site.balancer("lb1").server("app", "web1");
