@@ -32,20 +32,22 @@ export interface Asking {
 const tries = 4;
 
 export function askBalancer({ name, socket }: SocketBalancer, ways: Ways, within?: Deadlines): Asking {
-  const runtime = runtimeOn(ways, name, socket, within);
+  const runtime = runtimeOn(ways, name, socket, within, { keep: true });
   let latest: Info | undefined;
 
   async function ask<const G extends Group>(...group: G): Promise<Answered<G>> {
     for (let tried = 0; tried < tries; tried++) {
       try {
         const [info, ...answers] = await runtime.ask(showInfo(), ...group);
-        if (info.stopping) continue;
-        latest = info;
-        return { info, answers };
+        if (!info.stopping) {
+          latest = info;
+          return { info, answers };
+        }
       } catch (thrown) {
         // What an old worker was told changed nothing, so the new one may be told the same.
         if (!(thrown instanceof AnswerError && thrown.kind === "stopping")) throw named(thrown);
       }
+      runtime.leave();
     }
     throw new RotaError("BALANCER_UNREACHABLE", {
       problem: `${name}: only a worker that is stopping answers; HAProxy is being reloaded or stopped`,

@@ -2,12 +2,13 @@ import { createConnection } from "node:net";
 import type { Duplex } from "node:stream";
 import { messageOf } from "../base/errors.ts";
 import type { DirectAddress, SocketAddress } from "../inventory/fleet.ts";
-import { cutFrames } from "./frames.ts";
+import { cutFrames, prompt } from "./frames.ts";
 
 interface NoAnswerAbout {
   next?: string | undefined;
   cause?: unknown;
   closedToUs?: boolean;
+  untaken?: boolean;
 }
 
 /** No whole answer came. What was asked may or may not have been done: the world must be asked again. */
@@ -17,11 +18,14 @@ export class NoAnswer extends Error {
   readonly next: string | undefined;
   /** We are not let in; whether HAProxy lives is not known. */
   readonly closedToUs: boolean;
+  /** The connection ended before a byte of the answer came. */
+  readonly untaken: boolean;
 
-  constructor(message: string, { next, cause, closedToUs = false }: NoAnswerAbout = {}) {
+  constructor(message: string, { next, cause, closedToUs = false, untaken = false }: NoAnswerAbout = {}) {
     super(message, { cause });
     this.next = next;
     this.closedToUs = closedToUs;
+    this.untaken = untaken;
   }
 }
 
@@ -44,9 +48,22 @@ export const longestLine = 8_192;
 /** Bytes. 5,000 servers answer with about 1.5 MB. */
 const longestAnswer = 64 * 1024 * 1024;
 
+/** What one answer may cost. */
+export interface Bounds {
+  /** Milliseconds. */
+  within: number;
+  /** Bytes. */
+  longest: number;
+}
+
+export const boundsOf = ({ reply }: Deadlines, longest = longestAnswer): Bounds => ({
+  within: reply,
+  longest: Math.min(longest, longestAnswer),
+});
+
 /**
- * Sends one line on a connection of its own and reads `wanted` answers. One-shot: a connection that is kept
- * stays with the old worker when HAProxy is reloaded.
+ * Sends one line on a connection of its own and reads `wanted` answers: one-shot, so whoever HAProxy's current
+ * worker is takes it.
  *
  * @throws NoAnswer when the socket can't be reached, is silent too long, or ends too early
  * @throws RangeError for a line above 8 KB
@@ -56,14 +73,23 @@ export function exchange(
   line: string,
   wanted: number,
   within: Deadlines,
-  longest = longestAnswer,
+  longest?: number,
 ): Promise<string[]> {
+  checkLength(line);
+  const opening = typeof at === "function" ? at(within.connect) : connectTo(at, within.connect);
+  return opening.then(async (stream) => {
+    try {
+      return await answersOn(stream, line, wanted, boundsOf(within, longest));
+    } finally {
+      stream.destroy();
+    }
+  });
+}
+
+/** @throws RangeError for a line above 8 KB */
+export function checkLength(line: string): void {
   if (line.length > longestLine)
     throw new RangeError(`a line of ${line.length} bytes is too long for HAProxy`);
-  const opening = typeof at === "function" ? at(within.connect) : connectTo(at, within.connect);
-  return opening.then((stream) =>
-    answersOn(stream, line, wanted, { within: within.reply, longest: Math.min(longest, longestAnswer) }),
-  );
 }
 
 export function connectTo(at: DirectAddress, within: number): Promise<Duplex> {
@@ -90,52 +116,57 @@ export function connectTo(at: DirectAddress, within: number): Promise<Duplex> {
   });
 }
 
-interface Bounds {
-  /** Milliseconds. */
-  within: number;
-  /** Bytes. */
-  longest: number;
-}
-
-function answersOn(
+/**
+ * Sends a line and reads `wanted` answers. The stream is whoever's it was; after an error it is of no use.
+ *
+ * @param prompted the connection is interactive: what is whole ends with a prompt, and the stream stays open
+ * @throws NoAnswer
+ */
+export function answersOn(
   stream: Duplex,
   line: string,
   wanted: number,
   { within, longest }: Bounds,
+  prompted = false,
 ): Promise<string[]> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const end = (settle: () => void): void => {
       clearTimeout(timer);
-      stream.destroy();
+      stream.off("data", take).off("end", ended).off("error", broken).off("close", closed);
       settle();
     };
     const give = (answers: string[]): void => end(() => resolve(answers));
-    const fail = (why: string, cause?: unknown): void => end(() => reject(new NoAnswer(why, { cause })));
-    const timer = setTimeout(() => fail(`no whole answer within ${within} ms`), within);
+    const fail = (why: string, cause?: unknown): void =>
+      end(() => reject(new NoAnswer(why, { cause, untaken: size === 0 && why !== silent })));
+    const silent = `no whole answer within ${within} ms`;
+    const timer = setTimeout(() => fail(silent), within);
 
-    stream.on("data", (chunk: Buffer) => {
+    const last = prompted ? space : newline;
+    const take = (chunk: Buffer): void => {
       chunks.push(chunk);
       size += chunk.length;
       if (size > longest) return fail(`an answer of more than ${longest} bytes`);
-      // Answers end with an empty line: no need to look before one could have come.
-      if (chunk.at(-1) !== newline) return;
+      // Answers end with an empty line, or a prompt after it: no need to look before one could have come.
+      if (chunk.at(-1) !== last) return;
       const frames = cutFrames(Buffer.concat(chunks).toString(), wanted);
-      if (frames.whole.length === wanted) give(frames.whole);
-    });
-    stream.on("end", () => {
+      if (frames.whole.length === wanted && (!prompted || frames.rest === prompt)) give(frames.whole);
+    };
+    const ended = (): void => {
       if (size === 0) return fail("the connection was closed without an answer, so nothing was done");
       const { whole, rest } = cutFrames(Buffer.concat(chunks).toString(), wanted);
       if (isMessage.test(rest) && whole.length === wanted - 1) give([...whole, rest.trimEnd()]);
-      else fail("the connection was closed in the middle of an answer");
-    });
-    stream.on("error", (error) => fail(messageOf(error), error));
-    stream.on("close", () => fail("the connection was closed in the middle of an answer"));
+      else closed();
+    };
+    const broken = (error: unknown): void => fail(messageOf(error), error);
+    const closed = (): void => fail("the connection was closed in the middle of an answer");
+    stream.on("data", take).on("end", ended).on("error", broken).on("close", closed);
     stream.write(`${line}\n`);
   });
 }
 
+const space = " ".charCodeAt(0);
 const newline = "\n".charCodeAt(0);
 
 /**

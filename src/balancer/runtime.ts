@@ -5,6 +5,7 @@ import type { SocketAddress } from "../inventory/fleet.ts";
 import { AnswerError } from "./answers.ts";
 import type { Command } from "./commands.ts";
 import { type Deadlines, exchange } from "./exchange.ts";
+import { type Line, keptConnection } from "./kept-connection.ts";
 import { type Ways, openWays } from "./ways.ts";
 
 /** A tuple of commands → the tuple of what their readers give. */
@@ -39,8 +40,17 @@ const bytesPerMs = 8 * 1024;
 const atOnce = 16 * 1024;
 
 export interface SharedRuntime extends Pick<Runtime, "ask"> {
+  /** To be called when whoever answered is not the current worker. */
+  leave(): void;
   /** Ends when the socket may be asked again, for those who wait for something with others. */
   turn(): Promise<void>;
+}
+
+const nothing = (): void => {}; // a connection for each question ends by itself
+
+export interface Keeping {
+  /** Asks on a connection that is kept, while one question follows the other. A master's socket has another prompt. */
+  keep?: boolean;
 }
 
 /** The same on ways that are shared, and not its own to end. */
@@ -49,16 +59,25 @@ export function runtimeOn(
   balancer: string,
   at: SocketAddress,
   within: Deadlines = { connect: 2_000, reply: 5_000 },
+  { keep = false }: Keeping = {},
 ): SharedRuntime {
   const open = ways.to(balancer, at);
+  const connection: Line = keep
+    ? keptConnection(open, within)
+    : {
+        say: (line, wanted, longest) => exchange(open, line, wanted, within, longest),
+        leave: nothing,
+        end: nothing,
+      };
   const oneAtATime = new PQueue({ concurrency: 1 });
   let next = 0;
   return {
     turn: () => untilTime(systemClock, next),
+    leave: () => connection.leave(),
     async ask(...commands) {
       const line = commands.map((command) => command.line).join(";");
       const longest = Math.min(...commands.map((command) => command.longest ?? Infinity));
-      const frames = await oneAtATime.add(() => exchange(open, line, commands.length, within, longest));
+      const frames = await oneAtATime.add(() => connection.say(line, commands.length, longest));
       const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
       next = systemClock.now() + Math.max(0, bytes - atOnce) / bytesPerMs;
       return readAll(commands, frames);

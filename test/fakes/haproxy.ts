@@ -27,7 +27,7 @@ export interface FakeHaproxyOptions {
 
 type Level = "user" | "operator" | "admin";
 
-/** What goes wrong with one connection. */
+/** What goes wrong with one connection, or with one more line on it. */
 export type Fault =
   /** Closed without a byte: nothing was done. */
   | "close"
@@ -104,6 +104,8 @@ export interface FakeHaproxy extends AsyncDisposable {
   pid: number;
   /** Every line that arrived. */
   lines: string[];
+  /** How many connections there were. */
+  connections: number;
   /** The most connections that waited for an answer at once. */
   mostAtOnce: number;
   server(backend: string, name: string): FakeServer;
@@ -113,7 +115,7 @@ export interface FakeHaproxy extends AsyncDisposable {
   stateOf(backend: string, name: string): "ready" | "drain" | "maint";
   addServer(backend: string, name: string): FakeServer;
   removeServer(backend: string, name: string): void;
-  /** What goes wrong with the next connections, one each. */
+  /** What goes wrong with the next lines, one each; the first of a connection gets its own with the connection. */
   next(...faults: (Fault | undefined)[]): void;
   /** What goes wrong with every connection that `next` has nothing for. */
   always(fault: Fault | undefined): void;
@@ -151,20 +153,24 @@ export async function fakeHaproxy(options: FakeHaproxyOptions): Promise<FakeHapr
     stopping: false,
   });
 
-  const answer = (line: string, fault: Fault | undefined): string => {
-    const view = fault === "old worker" ? { ...world(), pid: previousPid, stopping: true } : world();
-    return line
-      .split(";")
-      .map((command) => answerTo(command.trim(), view))
-      .join("");
+  /** One answer for each command. */
+  const answers = (line: string, fault: Fault | undefined, mine: number): string[] => {
+    const isOld = fault === "old worker" || mine !== haproxy.pid;
+    const old = { ...world(), pid: mine === haproxy.pid ? previousPid : mine, stopping: true };
+    return line.split(";").map((command) => answerTo(command.trim(), isOld ? old : world()));
   };
 
   const sockets = new Set<net.Socket>();
   const waiting = new Set<net.Socket>();
+  const nextFault = (): Fault | undefined => (queue.length > 0 ? queue.shift() : usual);
   const server = net.createServer((socket) => {
-    const fault = queue.length > 0 ? queue.shift() : usual;
+    let fault = nextFault();
+    let interactive = false;
+    /** Whoever takes a connection keeps it, also when it is replaced. */
+    const worker = haproxy.pid;
     sockets.add(socket);
     waiting.add(socket);
+    haproxy.connections += 1;
     haproxy.mostAtOnce = Math.max(haproxy.mostAtOnce, waiting.size);
     socket.on("close", () => sockets.delete(socket) && waiting.delete(socket));
     socket.on("error", () => {}); // the client left, which is what tests are about
@@ -173,12 +179,20 @@ export async function fakeHaproxy(options: FakeHaproxyOptions): Promise<FakeHapr
     socket.setEncoding("utf8").on("data", (chunk: string) => {
       line += chunk;
       if (!line.endsWith("\n")) return;
-      haproxy.lines.push(line.trimEnd());
-      const silent = fault === "hang" || line.length > 15_360; // which 2.6 never answers
+      if (interactive) fault = nextFault();
+      const prompted = line.startsWith("prompt;");
+      const asked = line.trimEnd().replace(/^prompt;/, "");
+      line = "";
+      haproxy.lines.push(asked);
+      const silent = fault === "hang" || asked.length > 15_360; // which 2.6 never answers
       if (silent) return;
       waiting.delete(socket);
-      if (fault === "close") socket.end();
-      else void give(socket, answer(line.trimEnd(), fault), fault);
+      if (fault === "close") return void socket.end();
+      if (fault === "reset") return reset(socket, kind);
+      interactive ||= prompted;
+      const all = answers(asked, fault, worker);
+      if (interactive) void give(socket, withPrompts(prompted ? ["\n", ...all] : all, options), fault, true);
+      else void give(socket, all.join(""), fault, false);
     });
   });
 
@@ -197,6 +211,7 @@ export async function fakeHaproxy(options: FakeHaproxyOptions): Promise<FakeHapr
     level,
     pid: 4_000,
     lines: [],
+    connections: 0,
     mostAtOnce: 0,
     server(backend, name) {
       const found = serversOf(backend).get(name);
@@ -323,16 +338,27 @@ function reset(socket: net.Socket, kind: "unix" | "tcp"): void {
   else socket.destroy();
 }
 
-async function give(socket: net.Socket, answer: string, fault: Fault | undefined): Promise<void> {
+/** 2.6 has a prompt after each answer, 3.2 after the last of a line. */
+function withPrompts(answers: string[], { version = "2.6" }: FakeHaproxyOptions): string {
+  return version === "2.6" ? answers.map((one) => `${one}> `).join("") : `${answers.join("")}> `;
+}
+
+async function give(
+  socket: net.Socket,
+  answer: string,
+  fault: Fault | undefined,
+  stays: boolean,
+): Promise<void> {
   if (fault === "drip") {
     for (const byte of answer) {
       if (socket.destroyed) return;
       socket.write(byte);
       await wait(20);
     }
-  } else if (fault === "linger") socket.write(answer);
-  else if (fault === "cut") socket.end(answer.slice(0, answer.length / 2));
-  else socket.end(typeof fault === "object" ? fault.answer : answer);
+  } else if (fault === "cut") socket.end(answer.slice(0, answer.length / 2));
+  else if (typeof fault === "object") socket.end(fault.answer);
+  else if (stays || fault === "linger") socket.write(answer);
+  else socket.end(answer);
 }
 
 const done = "\n";

@@ -11,6 +11,7 @@ import { type FakeApp, fakeApp } from "../fakes/app.ts";
 import { loopbackPrefix } from "./addresses.ts";
 import { reportCase } from "./cases.ts";
 import { type LabBalancer, startBalancer } from "./balancer.ts";
+import { childrenOf, runs } from "./family.ts";
 import { processesIn } from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
@@ -266,6 +267,32 @@ test("a balancer that stands still is given up in time, and answers again once i
   await expect(balancers.watch([web1])).rejects.toMatchObject({ code: "BALANCER_UNREACHABLE" });
   await expect(openRuntime(socket).ask(showInfo())).rejects.toMatchObject({ name: "NoAnswer" });
 });
+
+test("a worker that is replaced while it is asked again and again is left at once, and ends", async ({
+  task,
+}) => {
+  reportCase(task, "reloads while every question follows the other: the old worker is left, and ends");
+  await using real = await realHaproxy();
+  const { balancer, balancers } = real;
+  const seen = new Set<number>();
+  for (let i = 0; i < 3; i += 1) {
+    const over = new AbortController();
+    const reload = balancer.reload().finally(() => over.abort());
+    while (!over.signal.aborted) for (const { process } of await balancers.watch([web1])) seen.add(process);
+    await reload;
+    const [after] = await balancers.watch([web1]);
+    expect(workersOf(balancer)).toContain(after?.process);
+    await waitFor("the old worker to end", 5_000, async () => {
+      const [now] = await balancers.watch([web1]);
+      expect(now?.process).toBe(after?.process);
+      const workers = workersOf(balancer);
+      return workers.length === 1 ? yes(undefined) : notYet(`workers ${workers.join(" ")}`);
+    });
+  }
+  expect(seen.size).toBeGreaterThan(1);
+});
+
+const workersOf = ({ pid }: LabBalancer): number[] => childrenOf(pid).filter(runs);
 
 async function reloadWith(balancer: LabBalancer, change: (config: string) => string): Promise<void> {
   const config = await readFile(balancer.configFile, "utf8");
