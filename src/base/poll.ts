@@ -3,11 +3,22 @@ import { RotaError } from "./errors.ts";
 import { sayDuration } from "./duration.ts";
 
 /** What one look at the world showed. */
-export type Seen<T> = { done: true; value: T } | { done: false; saw: string };
+export type Seen<T> =
+  | { done: true; value: T }
+  | {
+      done: false;
+      saw: string;
+      /** Milliseconds: before then a look would show nothing that decides. */
+      notBefore?: number;
+    };
 
 export const yes = <T>(value: T): Seen<T> => ({ done: true, value });
 /** `saw` says what is still missing, as a person would want to read it: "9 sessions left (lb1: 9)". */
-export const notYet = (saw: string): Seen<never> => ({ done: false, saw });
+export const notYet = (saw: string, notBefore?: number): Seen<never> => ({
+  done: false,
+  saw,
+  ...(notBefore === undefined ? {} : { notBefore }),
+});
 
 export interface PollOptions<T> {
   /** What is waited for, as the words after "waiting for": "the sessions of web3 to end". */
@@ -52,7 +63,11 @@ export async function poll<T>({
         problem: `waited ${sayDuration(within)} for ${what}: ${last}`,
       });
     }
-    await clock.sleep(Math.min(pauseAfter(clock.now() - started, every), left), signal);
+    const pause = Math.max(
+      pauseAfter(clock.now() - started, every),
+      Math.min(mostPause, seen.notBefore ?? 0),
+    );
+    await clock.sleep(Math.min(pause, left), signal);
   }
 }
 

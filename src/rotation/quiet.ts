@@ -59,14 +59,19 @@ export function quietFor(
     if (busy || !earlier || changed(earlier, all)) {
       since = clock.now();
       looks = busy ? 0 : 1;
-      return notYet(busy ? sayBusy(seen, old) : "a quiet moment, watched for a while");
+      return busy ? notYet(sayBusy(seen, old)) : watched();
     }
     looks += 1;
-    if (asked - retriedAt < retryPause) return notYet("whether a request is being tried again");
-    return looks >= samples && asked - since >= window
-      ? yes(undefined)
-      : notYet("a quiet moment, watched for a while");
+    if (asked - retriedAt < retryPause)
+      return notYet("whether a request is being tried again", retriedAt + retryPause - clock.now());
+    return looks >= samples && asked - since >= window ? yes(undefined) : watched();
   };
+
+  /** Looks that are left are spread over what is left of the window: more would prove no more. */
+  function watched(): Seen<never> {
+    const left = since + window - clock.now();
+    return notYet("a quiet moment, watched for a while", Math.ceil(left / Math.max(1, samples - looks)));
+  }
 }
 
 /** Who waits for a node to be empty must ask about old workers too. */

@@ -37,6 +37,14 @@ test("a wait that lasts looks less often, and never less than ten times a second
   expect(clock.slept.length).toBeLessThan(160); // 400 without
 });
 
+test("where a look says before when another would show nothing, that is waited for, a tenth of a second at most", async () => {
+  const clock = fakeClock();
+  const hints = [70, 10, 400];
+  const probe = async () => (hints.length > 0 ? notYet("1 left", hints.shift()) : yes(undefined));
+  await poll({ ...options(clock), within: 1_000, probe });
+  expect(clock.slept).toEqual([70, 50, 100]);
+});
+
 test("whoever watches is told when what is seen changes, and only then", async () => {
   const saw = ["2 left", "2 left", "1 left"];
   const told: string[] = [];

@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import type { Clock } from "../../src/base/clock.ts";
 import type { Activity } from "../../src/rotation/ports.ts";
 import { quietFor } from "../../src/rotation/quiet.ts";
+import { poll } from "../../src/base/poll.ts";
+import { fakeClock } from "../fakes/clock.ts";
 import { fakeSite } from "../fakes/site.ts";
 
 interface HandClock extends Clock {
@@ -55,6 +57,14 @@ test("nothing for 250 ms is quiet, and not a moment before", () => {
 
 test("two looks are too few, however far apart", () => {
   expect(lookAt(times(3), 10_000)).toEqual([no, no, true]);
+});
+
+test("a window is looked at four times, and the last look is at its end", async () => {
+  const clock = fakeClock();
+  const quiet = quietFor(clock);
+  const { signal } = new AbortController();
+  await poll({ what: "quiet", every: 25, within: 5_000, clock, signal, probe: async () => quiet([idle]) });
+  expect(clock.slept).toEqual([100, 100, 50]);
 });
 
 const disturbances: [what: string, part: Partial<Activity>][] = [
