@@ -1,5 +1,5 @@
 import type { SshHost } from "../inventory/fleet.ts";
-import { connect, type Connection, type Keepalive } from "./connect.ts";
+import type { Connection, Keepalive } from "./connect.ts";
 import { streamThrough } from "./jump.ts";
 import { type Reach, reaching } from "./reach.ts";
 
@@ -47,6 +47,7 @@ export function sshConnections<Host extends SshHost>(options: SshOptions<Host>):
       const to = await reached();
       const { via } = to;
       const through = via && (() => way(to, via, within));
+      const { connect } = await import("./connect.ts"); // and ssh2 with it: not every command needs a host
       return connect(to, { within, signal: stop.signal, agent, keepalive, through });
     };
     const line = { stop, connected: connecting() };
