@@ -39,7 +39,7 @@ const axiosAlone = `
   try {
     module.exports = require("axios");
   } finally {
-    for (const [name, as] of unused) Object.defineProperty(globalThis, name, as);
+    for (const [name, as] of unused) if (as) Object.defineProperty(globalThis, name, as);
   }
 `;
 
@@ -47,7 +47,7 @@ const axiosAlone = `
 const required = {
   name: "required",
   setup(bundle) {
-    bundle.onResolve({ filter: new RegExp(`^(${outside.join("|")})$`) }, ({ kind, path }) =>
+    bundle.onResolve({ filter: new RegExp(`^(${outside.join("|")})(/|$)`) }, ({ kind, path }) =>
       kind === "require-call" ? { path, external: true } : { path, namespace: "required" },
     );
     bundle.onLoad({ filter: /./, namespace: "required" }, ({ path }) => ({

@@ -21,8 +21,8 @@ export interface Line {
   end(): void;
 }
 
-/** Milliseconds. Who asks again so soon after an answer waits for something. */
-const soon = 300;
+/** Milliseconds. Who asks again so soon after an answer waits for something; whoever only looks on is slower. */
+const soon = 150;
 /**
  * Milliseconds. A worker that is replaced says so when it is asked; whoever else took the socket's place is met then at
  * the latest.
@@ -46,7 +46,7 @@ export function keptConnection(open: Open, within: Deadlines, clock: Clock = sys
     try {
       return await answersOn(stream, line, wanted, boundsOf(within, longest), true);
     } catch (thrown) {
-      stream.destroy();
+      end();
       throw thrown;
     } finally {
       holdProcess(stream, false);
@@ -57,7 +57,7 @@ export function keptConnection(open: Open, within: Deadlines, clock: Clock = sys
 
   /** @returns undefined where there is none, or HAProxy has ended it meanwhile */
   async function onKept(line: string, wanted: number, longest?: number): Promise<string[] | undefined> {
-    if (kept && (kept.stream.destroyed || clock.now() >= kept.until)) end();
+    if (kept && clock.now() >= kept.until) end();
     if (!kept) return undefined;
     return await sayOn(kept.stream, line, wanted, longest).catch((thrown: unknown) => {
       if (thrown instanceof NoAnswer && thrown.untaken) return undefined;
@@ -69,6 +69,9 @@ export function keptConnection(open: Open, within: Deadlines, clock: Clock = sys
     checkLength(line);
     const stream = await open(within.connect);
     kept = { stream, until: clock.now() + longestKept };
+    // Heard here, for what is written to a stream of ssh2 that has ended is answered by nothing, not even an error.
+    const over = (): void => void (kept?.stream === stream && end());
+    stream.once("end", over).once("close", over).once("error", over);
     return (await sayOn(stream, `${interactive};${line}`, wanted + 1, longest)).slice(1);
   }
 

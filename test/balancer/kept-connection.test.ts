@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import net from "node:net";
+import type { Duplex } from "node:stream";
 import { setImmediate as tick } from "node:timers/promises";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -93,6 +94,23 @@ test.each(["close", "reset"] as const)(
     expect(at.haproxy.connections).toBe(3);
   },
 );
+
+test("a stream that ends between two questions, as ssh2's do, without being destroyed for Node.js, is not asked again", async () => {
+  await using haproxy = await fakeHaproxy({ backends });
+  const streams: Duplex[] = [];
+  const line = keptConnection(async (ms) => {
+    const stream = await connectTo(haproxy.address, ms);
+    Object.defineProperty(stream, "destroyed", { value: false });
+    streams.push(stream);
+    return stream;
+  }, within);
+  for (let i = 0; i < 3; i += 1) await line.say(info, 2);
+  expect(streams).toHaveLength(2);
+  streams[1]?.emit("close");
+  expect(await line.say(info, 2)).toHaveLength(2);
+  expect(streams).toHaveLength(3);
+  line.end();
+});
 
 test.each([
   ["cut", "the connection was closed in the middle of an answer"],

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { haproxies } from "../../src/balancer/balancers.ts";
@@ -64,6 +65,20 @@ describe.skipIf(!existsSync("/usr/sbin/sshd"))("a socket behind a real sshd", ()
     await waitFor("the question", 5_000, async () => (haproxy.lines.length > 0 ? yes(1) : notYet("none")));
     site.gate.cut();
     await expect(asked).rejects.toMatchObject({ name: "NoAnswer", message: "the SSH connection ended" });
+  });
+
+  test("whose connection ends between two questions is asked on a new one", async () => {
+    await using site = await sshSite();
+    await using haproxy = await fakeHaproxy({ backends: { app: ["web1"] } });
+    const socket = site.at(pathOf(haproxy));
+    await using balancers = haproxies([{ name: "lb3", socket }], { connect: 60_000, reply: 60_000 });
+    const ask = () => balancers.watch(places);
+    for (let i = 0; i < 3; i += 1) await ask();
+    expect(haproxy.lines.length).toBeGreaterThan(haproxy.connections); // it is kept
+    site.gate.cut();
+    await wait(60); // it is heard of before the next question
+    await expect(ask()).resolves.toHaveLength(places.length);
+    expect(await site.gate.logins()).toBe(2);
   });
 
   test("that is closed without a byte has done nothing", async () => {
