@@ -44,8 +44,7 @@ export function program(io: Io, ends: (code: ExitCode) => void): Command {
     .configureOutput({
       writeOut: (text) => io.out(text.trimEnd()),
       writeErr: (text) => io.err(text.trimEnd()),
-      outputError: (text, write) =>
-        write(`rota: ${text.trim().replace(/^error: /, "")}\n  next:  rota --help, or rota COMMAND --help`),
+      outputError: usageError("rota --help, or rota COMMAND --help"),
     })
     .configureHelp({
       showGlobalOptions: false,
@@ -61,8 +60,16 @@ export function program(io: Io, ends: (code: ExitCode) => void): Command {
   defineConsole(rota, command, io, ends);
   defineDrafts(rota, io, ends);
   defineRest(rota, io, ends);
+  for (const one of rota.commands)
+    one.configureOutput({ outputError: usageError(`rota ${one.name()} --help`) });
   return rota;
 }
+
+/** What commander has found wrong, and what to type next. */
+const usageError =
+  (next: string) =>
+  (text: string, write: (said: string) => void): void =>
+    write(`rota: ${text.trim().replace(/^error: /, "")}\n  next:  ${next}`);
 
 const overview = `
 Nodes are names, globs ('web*') or @pool; none means all (for drain, ready and rotate: name them).

@@ -79,9 +79,12 @@ test("the version is that of the package", async () => {
 });
 
 test.each([
-  [["dploy"], "unknown command 'dploy'"],
-  [["deploy", "--btach", "2"], "unknown option '--btach'"],
-  [["drain"], "missing required argument 'nodes'"],
+  [["dploy"], "next:  rota --help, or rota COMMAND --help"],
+  [
+    ["deploy", "--btach", "2"],
+    "unknown option '--btach'\n(Did you mean --batch?)\n  next:  rota deploy --help",
+  ],
+  [["drain"], "missing required argument 'nodes'\n  next:  rota drain --help"],
   [["deploy", "--set", "RELEASE"], '--set "RELEASE" holds no "="; write KEY=VALUE'],
   [["deploy", "--set", "1X=2"], '"1X" is not a variable\'s name'],
   [["deploy", "--set", "ROTA_NODE=2"], "not ROTA_…"],

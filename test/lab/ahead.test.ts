@@ -18,16 +18,20 @@ function timeOf({ events }: Ended, type: "step started" | "step ended", node: st
   return Date.parse(found.at);
 }
 
+/** Milliseconds from the end of one node's soak to the first change on the next one. */
+const gapBetween = (run: Ended, before: string, node: string): number =>
+  timeOf(run, "step started", node, "upgrade") - timeOf(run, "step ended", before, "soak");
+
 /** Requests that take their time: waiting for them to end is most of what comes before a node is changed. */
 const slowClients = (lab: Lab): Client[] =>
   lab.balancers.flatMap(({ url }) =>
     Array.from({ length: 2 }, () => startClient({ url, backend: "app", takes: 2_500 })),
   );
 
-test("a node leaves while the one before soaks: no request is lost, and the deploy takes less", async ({
+test("a node leaves while the one before soaks: no request is lost, and it is changed sooner after that", async ({
   task,
 }) => {
-  await using lab = await startLab({ bootSeconds: 0.1, nodes: 3, workers: 4, checkInterMs: 200 });
+  await using lab = await startLab({ bootSeconds: 0.1, nodes: 3, workers: 4, checkInterMs: 500 });
   await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url) });
   const slow = slowClients(lab);
   const without = await deploy(lab, "2", false);
@@ -52,7 +56,8 @@ test("a node leaves while the one before soaks: no request is lost, and the depl
     expect(timeOf(without, "step started", node, "survey")).toBeGreaterThanOrEqual(
       timeOf(without, "step ended", before, "soak"),
     );
+    // Not whole deploys: how long each request takes to end differs by more than what is won.
+    expect(gapBetween(ahead, before, node)).toBeLessThan(gapBetween(without, before, node));
   }
-  expect(ahead.ms).toBeLessThan(without.ms);
   expect(await Promise.all(lab.nodes.map((node) => node.release()))).toEqual(["3", "3", "3"]);
 });
