@@ -18,7 +18,6 @@ export interface Line {
   say(line: string, wanted: number, longest?: number): Promise<string[]>;
   /** What is said next goes on a new connection. */
   leave(): void;
-  end(): void;
 }
 
 /** Milliseconds. Who asks again so soon after an answer waits for something; whoever only looks on is slower. */
@@ -76,7 +75,6 @@ export function keptConnection(open: Open, within: Deadlines, clock: Clock = sys
   }
 
   return {
-    end,
     // Whoever was next may be asking on it already.
     leave: () => void (kept &&= { ...kept, until: -Infinity }),
     async say(line, wanted, longest) {

@@ -46,8 +46,6 @@ export interface SharedRuntime extends Pick<Runtime, "ask"> {
   turn(): Promise<void>;
 }
 
-const nothing = (): void => {}; // a connection for each question ends by itself
-
 export interface Keeping {
   /** Asks on a connection that is kept, while one question follows the other. A master's socket has another prompt. */
   keep?: boolean;
@@ -66,8 +64,7 @@ export function runtimeOn(
     ? keptConnection(open, within)
     : {
         say: (line, wanted, longest) => exchange(open, line, wanted, within, longest),
-        leave: nothing,
-        end: nothing,
+        leave: () => {}, // each ends by itself
       };
   const oneAtATime = new PQueue({ concurrency: 1 });
   let next = 0;

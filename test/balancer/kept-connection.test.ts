@@ -109,7 +109,6 @@ test("a stream that ends between two questions, as ssh2's do, without being dest
   streams[1]?.emit("close");
   expect(await line.say(info, 2)).toHaveLength(2);
   expect(streams).toHaveLength(3);
-  line.end();
 });
 
 test.each([
@@ -146,7 +145,6 @@ test("however the bytes of an answer and of its prompts are split, it is the sam
         const line = keptConnection((ms) => connectTo(at, ms), within);
         await line.say("show servers state;show cli", 2);
         expect(await line.say("show servers state;show cli", 2)).toEqual(["1\n# be_id\n3 größer", ""]);
-        line.end();
         server.close();
       },
     ),
