@@ -3,7 +3,8 @@ import { defineConfig } from "vitest/config";
 const common = {
   // A machine that stalls for some seconds is not what is tested; what is broken fails twice, and it is reported.
   retry: 1,
-  testTimeout: 120_000,
+  testTimeout: 600_000,
+  hookTimeout: 300_000,
   // No developer's own ~/.ssh/config; the programs that a lab starts have it from here.
   env: { ROTA_SSH_CONFIG: "none" },
 };

@@ -1,7 +1,7 @@
 /** The way back into rotation on the real HAProxy, under load: nobody is lost, and nothing unproven gets a request. */
 import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { notYet, yes } from "../../src/base/poll.ts";
 import { startAgent } from "./agent.ts";
 import type { LabBalancer } from "./balancer.ts";
@@ -11,8 +11,6 @@ import { type Lab, startLab } from "./lab.ts";
 import { type Load, startLoad } from "./load.ts";
 import { type Rota, runRota, startRota } from "./rota.ts";
 import { waitFor } from "./wait.ts";
-
-vi.setConfig({ testTimeout: 240_000 });
 
 const loadOn = (lab: Lab): Promise<Load> => startLoad({ urls: lab.balancers.map(({ url }) => url) });
 

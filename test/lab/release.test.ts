@@ -1,7 +1,7 @@
 /** Releases that rota brings itself, by real sshds and onto real gunicorns, under load. */
 import { readFile, readdir, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { makeRelease } from "../fakes/release.ts";
 import { reportCase } from "./cases.ts";
 import type { Overrides } from "./inventory.ts";
@@ -9,8 +9,6 @@ import { startLab, type Lab } from "./lab.ts";
 import { startLoad } from "./load.ts";
 import { runRota, type Ended } from "./rota.ts";
 import { needsRoot } from "./systemd.ts";
-
-vi.setConfig({ testTimeout: 240_000 });
 
 const bytes = 20_000_000;
 

@@ -1,10 +1,8 @@
 /** A broken release on real parts, under load: stopped at the first node, and rolled back by rota itself. */
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { startLab } from "./lab.ts";
 import { startLoad } from "./load.ts";
 import { runRota } from "./rota.ts";
-
-vi.setConfig({ testTimeout: 120_000 });
 
 // In short with systemd units in release.test.ts.
 test.runIf(process.env["CHAOS"] === "full")(

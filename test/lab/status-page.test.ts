@@ -1,15 +1,13 @@
 /** Leaving by the status page, on real HAProxies that rota may not change, under load. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { reportCase } from "./cases.ts";
 import type { Overrides } from "./inventory.ts";
 import { startLab, type Lab } from "./lab.ts";
 import { startLoad } from "./load.ts";
 import type { LabNode } from "./node.ts";
 import { runRota, type Ended } from "./rota.ts";
-
-vi.setConfig({ testTimeout: 240_000 });
 
 const isFull = process.env["CHAOS"] === "full";
 

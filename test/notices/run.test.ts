@@ -7,7 +7,7 @@ import { type FakeApp, fakeApp } from "../fakes/app.ts";
 import { buildProgram, runUntilKilled } from "../fakes/program.ts";
 import { type FakeSite, type FakeSiteOptions, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+vi.setConfig({ maxConcurrency: 4 });
 
 beforeAll(async () => {
   vi.stubEnv("NO_PROXY", "127.0.0.1").stubEnv("no_proxy", "127.0.0.1");

@@ -3,8 +3,6 @@ import { expect, test, vi } from "vitest";
 import { type FakeApp, fakeApp } from "../fakes/app.ts";
 import { type FakeSite, fakeSite } from "../fakes/site.ts";
 
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
-
 // One after the other: a signal reaches every run in this process.
 
 const interrupt = (): void => void process.emit("SIGINT", "SIGINT");

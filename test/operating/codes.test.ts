@@ -8,7 +8,7 @@ import { atNodes } from "./scenes-nodes.ts";
 import { type Scene, deploy } from "./situation.ts";
 import { firstCommand, typeElsewhere, wordsIn } from "./typed.ts";
 
-vi.setConfig({ testTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+vi.setConfig({ maxConcurrency: 4 });
 
 const scenes = [...beforeNodes, ...atNodes];
 

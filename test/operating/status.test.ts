@@ -6,7 +6,7 @@ import { type Shown, lines } from "./lines.ts";
 import { failing } from "./situation.ts";
 import { firstCommand, wordsIn } from "./typed.ts";
 
-vi.setConfig({ testTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+vi.setConfig({ maxConcurrency: 4 });
 
 test.concurrent.each(lines.map((shown): [string, Shown] => [shown.what, shown]))(
   "%s: what is typed next works as it stands",

@@ -1,9 +1,7 @@
 /** What `rota abort` holds, and what it tells the balancers. */
-import { beforeAll, expect, test, vi } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { runUntilKilled, buildProgram } from "../fakes/program.ts";
 import { type FakeSite, fakeSite } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 beforeAll(buildProgram);
 

@@ -1,7 +1,5 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { type Answer, type FakeSite, type Said, fakeSite } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 /** web2 fails in its first upgrade, and never again. */
 const failsOnce = '[ "$ROTA_NODE" != web2 ] || [ -e tried ] || { touch tried; exit 3; }';

@@ -1,10 +1,8 @@
 /** A run that ends while a node waits ahead of its turn (`rollout.pipeline`): by signals, and by SIGKILL. */
-import { beforeAll, expect, test, vi } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { buildProgram, runUntilKilled } from "../fakes/program.ts";
 import { type FakeSite, type Said, fakeSite } from "../fakes/site.ts";
 import { loadOn } from "./traffic.ts";
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 beforeAll(buildProgram);
 

@@ -7,7 +7,7 @@ import { isMarked, pagedSite } from "../fakes/paged-site.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
 import { loadOn } from "./traffic.ts";
 
-vi.setConfig({ testTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+vi.setConfig({ maxConcurrency: 4 });
 
 const pipelined = (nodes: number, rollout: Overrides = {}, pool: Overrides = {}): Promise<FakeSite> =>
   fakeSite({

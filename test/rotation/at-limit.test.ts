@@ -1,13 +1,11 @@
 /** What becomes of sessions that do not end, and what is said of them. */
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { Clock } from "../../src/base/clock.ts";
 import type { Activity } from "../../src/rotation/ports.ts";
 import { stickyFor } from "../../src/rotation/sticky.ts";
 import { pagedSite } from "../fakes/paged-site.ts";
 import { buildProgram, runUntilKilled } from "../fakes/program.ts";
 import { fakeSite, type FakeSite, type Said } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const deploy = (site: FakeSite): Promise<Said> => site.rota("deploy", "web1", "--set", "RELEASE=2", "--json");
 

@@ -1,10 +1,8 @@
 /** What an attack on the whole found, each mended. */
 import { readFile, writeFile } from "node:fs/promises";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { fakeSite, type FakeSite } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 const deploy = (site: FakeSite, ...words: string[]) =>
   site.rota("deploy", "--set", "RELEASE=2", "--json", ...words);

@@ -1,12 +1,10 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as fc from "fast-check";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { Rollout } from "../../src/inventory/fleet.ts";
 import { sizeAfter } from "../../src/rotation/plan/sizes.ts";
 import { type FakeSite, type Said, fakeSite } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 interface Planned {
   batches: string[][];

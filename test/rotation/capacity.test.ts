@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { type Fleet, type Node, type Pool, type Share, shareOf } from "../../src/inventory/fleet.ts";
 import { partOf, partToDrain } from "../../src/rotation/plan/participation.ts";
 import { type Plan, type PlanOptions, makePlan, tripsOf } from "../../src/rotation/plan/plan.ts";
@@ -7,8 +7,6 @@ import type { Backend, Entry, Survey } from "../../src/rotation/ports.ts";
 import type { Absence } from "../../src/rotation/records.ts";
 import { nameOf } from "../../src/rotation/world.ts";
 import { fakeSite, type FakeSite, type Overrides, type Said } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 const deploy = (site: FakeSite, ...words: string[]) => site.rota("deploy", "--set", "RELEASE=2", ...words);
 

@@ -1,10 +1,8 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { type Drift, driftOf } from "../../src/rotation/plan/drift.ts";
 import type { Entry } from "../../src/rotation/ports.ts";
 import type { FakeServer } from "../fakes/haproxy.ts";
 import { type FakeSite, fakeSite } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 interface Warned {
   drift: Drift[];

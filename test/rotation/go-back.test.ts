@@ -7,7 +7,7 @@ import { buildProgram, runUntilKilled } from "../fakes/program.ts";
 import { makeRelease } from "../fakes/release.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+vi.setConfig({ maxConcurrency: 4 });
 
 beforeAll(buildProgram);
 

@@ -7,7 +7,7 @@ import { type Moment, buildProgram, runUntilKilled } from "../fakes/program.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
 import { runs } from "../lab/family.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+vi.setConfig({ maxConcurrency: 4 });
 
 beforeAll(buildProgram);
 

@@ -1,10 +1,8 @@
 /** drain.via: none: nodes that stay in rotation while they are worked on. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { fakeSite, type FakeSite, type Overrides } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 const siteOf = (pool: Overrides = {}, fleet: Overrides = {}): Promise<FakeSite> =>
   fakeSite({

@@ -7,7 +7,7 @@ import { type StepName, stepNames } from "../../src/events/events.ts";
 import { type Moment, buildProgram, runProgram, runUntilKilled } from "../fakes/program.ts";
 import { type FakeSite, fakeSite, type Overrides } from "../fakes/site.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+vi.setConfig({ maxConcurrency: 4 });
 
 beforeAll(buildProgram);
 

@@ -5,8 +5,6 @@ import { thisProcess } from "../../src/journal/process.ts";
 import { buildProgram, runUntilKilled } from "../fakes/program.ts";
 import { type FakeSite, fakeSite } from "../fakes/site.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 }); // whole runs, on a machine that may be busy
-
 beforeAll(buildProgram);
 
 const deploy = ["deploy", "--set", "RELEASE=2"];

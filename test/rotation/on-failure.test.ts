@@ -4,7 +4,7 @@ import { type Moment, buildProgram, runUntilKilled } from "../fakes/program.ts";
 import type { FakeSite, Overrides } from "../fakes/site.ts";
 import { currentOf, deploy, outcomeOf, ran, siteOf, statesOf } from "./released.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+vi.setConfig({ maxConcurrency: 4 });
 
 beforeAll(buildProgram);
 
@@ -67,7 +67,7 @@ test.concurrent("nothing is undone where the release was not tried on the node",
   await ran(site, "1");
   expect((await deploy(site, "2")).code).toBe(1);
   expect(await runsOf(site)).toEqual(["deploy failed", "deploy done"]);
-  await using other = await undoing({ drain: { within: "300ms" } });
+  await using other = await undoing({ drain: { within: "3s" } });
   await ran(other, "1");
   for (const lb of other.balancers) lb.server("app", "web2").sessions = 1; // which does not end
   const settled = await deploy(other, "2");

@@ -1,7 +1,5 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { fakeSite, type FakeSite, type FakeSiteOptions, type Overrides, type Said } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 const deploy = (site: FakeSite, ...words: string[]) => site.rota("deploy", "--set", "RELEASE=2", ...words);
 

@@ -1,9 +1,7 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { Event } from "../../src/events/events.ts";
 import { split } from "../fakes/pools.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 const prepared = (nodes: number, pool: Overrides = {}): Promise<FakeSite> =>
   fakeSite({ nodes, pool: { prepare: 'echo "fetching $RELEASE"', ...pool } });

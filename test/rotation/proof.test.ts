@@ -1,9 +1,7 @@
 import { dirname, join } from "node:path";
 import Database from "libsql";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { fakeSite, type FakeSite } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 const deploy = (site: FakeSite, ...words: string[]) =>
   site.rota("deploy", "web1", "--set", "RELEASE=2", "--json", ...words);

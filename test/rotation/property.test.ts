@@ -11,7 +11,7 @@ import type { FakeSite, Said } from "../fakes/site.ts";
 import { anyScenario, arm, type Scenario, siteOf } from "./scenario.ts";
 import { watch, type Witness } from "./witness.ts";
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000, maxConcurrency: 6 });
+vi.setConfig({ maxConcurrency: 6 });
 
 /** What must never be is not tried again until it is not. */
 const once = { retry: 0 };

@@ -1,8 +1,6 @@
-import { beforeAll, expect, test, vi } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { buildProgram, runUntilKilled } from "../fakes/program.ts";
 import { fakeSite, type FakeSite, type FakeSiteOptions } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 }); // whole runs, on a machine that may be busy
 
 const words = ["deploy", "web1", "--set", "RELEASE=2", "--json"] as const;
 const [command, ...options] = words;

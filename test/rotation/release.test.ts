@@ -3,12 +3,10 @@ import { existsSync, statSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { Event } from "../../src/events/events.ts";
 import { makeRelease } from "../fakes/release.ts";
 import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 180_000 }); // whole runs, on a machine that may be busy
 
 interface ReleaseSite extends AsyncDisposable {
   site: FakeSite;

@@ -1,8 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { fakeSite, type FakeSite } from "../fakes/site.ts";
 
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
-
 const deploy = (site: FakeSite, ...words: string[]) =>
   site.rota("deploy", "--set", "RELEASE=2", "--json", ...words);
 

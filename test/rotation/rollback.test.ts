@@ -5,7 +5,7 @@ import { expect, test, vi } from "vitest";
 import { fakeSite } from "../fakes/site.ts";
 import { currentOf, deploy, lastRun, outcomeOf, ran, running, siteOf, statesOf } from "./released.ts";
 
-vi.setConfig({ testTimeout: 60_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+vi.setConfig({ maxConcurrency: 4 });
 
 const allReady = ["ready", "ready", "ready"];
 

@@ -1,7 +1,5 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { fakeSite, type FakeSite } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 // One after the other: a signal reaches every run in this process.
 

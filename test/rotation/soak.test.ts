@@ -4,8 +4,6 @@ import { type FakeSite, type Overrides, type Said, fakeSite } from "../fakes/sit
 import { ran } from "./released.ts";
 import { loadOn } from "./traffic.ts";
 
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
-
 const soaking = (nodes: number, rollout: Overrides = {}): Promise<FakeSite> =>
   fakeSite({ nodes, pool: { rollout: { soak: "400ms", min_serving: 1, ...rollout } } });
 

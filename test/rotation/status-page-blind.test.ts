@@ -2,13 +2,11 @@
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import http from "node:http";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { portOf } from "../fakes/app.ts";
 import { isMarked, pagedSite } from "../fakes/paged-site.ts";
 import type { FakeSite, FakeSiteOptions, Overrides } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const known = { inter: "200ms", fall: 2, rise: 3, fastinter: "100ms", timeout: "50ms", linger: "300ms" };
 

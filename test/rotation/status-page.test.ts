@@ -6,8 +6,6 @@ import type { FakeSite } from "../fakes/site.ts";
 import { isMarked, pagedSite } from "../fakes/paged-site.ts";
 import { buildProgram, runProgram, runUntilKilled } from "../fakes/program.ts";
 
-vi.setConfig({ testTimeout: 60_000 });
-
 const deploy = (site: FakeSite, ...words: string[]) =>
   site.rota("deploy", "web1", "--set", "RELEASE=2", "--json", ...words);
 

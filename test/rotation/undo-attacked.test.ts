@@ -8,7 +8,7 @@ import { makeRelease } from "../fakes/release.ts";
 import { type Overrides, fakeSite } from "../fakes/site.ts";
 import { currentOf, outcomeOf, ran, siteOf } from "./released.ts";
 
-vi.setConfig({ testTimeout: 180_000, maxConcurrency: 4 }); // whole runs, on a machine that may be busy
+vi.setConfig({ maxConcurrency: 4 });
 
 /** Releases "1" … "3"; what begins with "bad" does not start. */
 async function releaseSite(pool: Overrides = {}, nodes = 2, to = "{node}") {

@@ -1,9 +1,7 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { type Event, type StepName, stepNames } from "../../src/events/events.ts";
 import type { FakeServer } from "../fakes/haproxy.ts";
 import { fakeSite, type FakeSite, type Said } from "../fakes/site.ts";
-
-vi.setConfig({ testTimeout: 60_000 }); // whole runs, on a machine that may be busy
 
 /**
  * Every step meets every fault. Whatever happens: nothing that was changed is made ready unproven, everything
