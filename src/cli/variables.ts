@@ -132,7 +132,7 @@ export function checkNeeds(fleet: Fleet, nodes: Node[], set: Record<string, stri
   throw new RotaError("USAGE", {
     problem: `${missing.map(({ pool, need }) => `${pool} needs ${need}`).join("; ")}, as ${fleet.file} says`,
     left: "nothing was touched",
-    next: `the same with ${names.map((name) => `--set ${name}=…`).join(" ")}`,
+    next: `the same with ${setWords(names)}`,
   });
 }
 
@@ -144,6 +144,22 @@ function textsOf(restart: Restart): string[] {
   return "pidfile" in restart.proof ? [restart.proof.pidfile] : [restart.proof.is ?? ""];
 }
 
+/** What the check and the restart of a pool ask for, and is not among the names that are known. */
+export function valuesMissing(
+  { check, restart, statusPage: page }: Pool,
+  names: Iterable<string>,
+  asked: "whole check" | "only its url",
+): string[] {
+  const known = new Set([...names, ...ownPlaceholders]);
+  const posts = page ? [page.out, page.in].map((act) => ("post" in act ? act.post : "")) : [];
+  const whole = asked === "whole check" ? [check.body ?? "", ...textsOf(restart)] : [];
+  return placeholdersIn([check.url, ...whole, ...posts].join(" ")).filter((name) => !known.has(name));
+}
+
+/** `--set NAME=…` for each. */
+export const setWords = (names: Iterable<string>): string =>
+  [...names].map((name) => `--set ${name}=…`).join(" ");
+
 /** @throws RotaError USAGE where the check asks for a value that nobody gave */
 export function checkTemplates(
   pool: Pool,
@@ -151,17 +167,11 @@ export function checkTemplates(
   variables: Record<string, string>,
   asked: "whole check" | "only its url",
 ): void {
-  const known = new Set([...Object.keys(variables), ...ownPlaceholders]);
-  const { check, statusPage: page } = pool;
-  const posts = page ? [page.out, page.in].map((act) => ("post" in act ? act.post : "")) : [];
-  const whole = asked === "whole check" ? [check.body ?? "", ...textsOf(pool.restart)] : [];
-  const missing = placeholdersIn([check.url, ...whole, ...posts].join(" ")).filter(
-    (name) => !known.has(name),
-  );
+  const missing = valuesMissing(pool, Object.keys(variables), asked);
   if (missing.length === 0) return;
   throw new RotaError("USAGE", {
     problem: `the check of ${node.name} asks for ${missing.join(", ")}, and no earlier deploy of it is in the journal`,
     left: "nothing was touched",
-    next: `the same with ${missing.map((name) => `--set ${name}=…`).join(" ")}`,
+    next: `the same with ${setWords(missing)}, as ${node.name} runs it now`,
   });
 }
