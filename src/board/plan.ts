@@ -12,7 +12,7 @@ import { columns, count } from "./width.ts";
 /** @param nodeTook milliseconds that a node took lately, if any run was recorded */
 export function planLines(plan: Plan, nodeTook: number | undefined): string[] {
   return [
-    ...plan.pools.flatMap(poolLines),
+    ...plan.pools.flatMap((pool) => poolLines(pool, plan.refusals.length > 0)),
     ...(plan.leftAlone.length > 0 ? ["left alone:"] : []),
     ...indent(columns(plan.leftAlone.map(({ node, why }) => [node, why]))),
     ...(plan.drift.length > 0 ? ["inventory and balancers differ:"] : []),
@@ -22,11 +22,12 @@ export function planLines(plan: Plan, nodeTook: number | undefined): string[] {
   ];
 }
 
-function poolLines(plan: PoolPlan): string[] {
+/** @param refused What stands in the way comes next, and is not to be looked for below a hundred batches. */
+function poolLines(plan: PoolPlan, refused: boolean): string[] {
   const { pool, batches, smaller, once } = plan;
   const trips = batches.flatMap((batch) => batch.trips);
   const inBatches = `in ${batches.length} batch${batches.length === 1 ? "" : "es"}`;
-  const rows = batches.map((batch, i) => [
+  const rows = (refused ? [] : batches).map((batch, i) => [
     `${i + 1}.`,
     `${batch.trips.map(nameOf).join(" ")}${batch.canary ? " (canary)" : ""}${isOvertaken(plan, i - 1) ? ` (leaves while ${i}. soaks)` : ""}`,
     sayCapacity(batch),

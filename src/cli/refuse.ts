@@ -1,20 +1,37 @@
-import { RotaError, messageOf } from "../base/errors.ts";
+import { type ErrorCode, RotaError, messageOf } from "../base/errors.ts";
 import type { Plan } from "../rotation/plan/plan.ts";
 import { commandLine, inventoryArgs } from "./words.ts";
 
 export const untouched = "nothing was touched";
 
+const shownOfEach = 8;
+
 /** @throws RotaError that lists every reason why what was planned can't be carried out */
 export function refuse({ refusals }: Pick<Plan, "refusals">): void {
   const [first] = refusals;
   if (!first) return;
-  const next = [...new Set(refusals.flatMap((refusal) => refusal.next ?? []))].slice(0, 3).join("; and ");
+  // One a line, in the order of the problems.
+  const next = [...new Set(refusals.flatMap((refusal) => refusal.next ?? []))].slice(0, 3).join("\n");
   throw new RotaError(first.code, {
-    problem: refusals.map(messageOf).join("\n"),
+    problem: problemsOf(refusals).join("\n"),
     left: untouched,
     ...(next ? { next } : {}),
     cause: first,
   });
+}
+
+/** Where a key is missing, every host of a thousand says so: some of each kind, and how many more. */
+function problemsOf(refusals: RotaError[]): string[] {
+  const of = new Map<ErrorCode, number>();
+  const shown = refusals.filter(({ code }) => {
+    const before = of.get(code) ?? 0;
+    of.set(code, before + 1);
+    return before < shownOfEach;
+  });
+  const rest = [...of].flatMap(([code, all]) =>
+    all > shownOfEach ? [`and ${all - shownOfEach} more with ${code}: rota doctor names each`] : [],
+  );
+  return [...shown.map(messageOf), ...rest];
 }
 
 /** What was decided about a run may not be true any more. */

@@ -4,11 +4,11 @@ import type { Io } from "./io.ts";
 
 /** What happened, how things were left, what to type next. */
 export function errorLines({ message, left, next }: RotaError): string[] {
-  const indented = left?.replaceAll("\n", "\n         ");
+  const indented = (text: string): string => text.replaceAll("\n", "\n         ");
   return [
     `rota: ${message}`,
-    ...(indented ? [`  left:  ${indented}`] : []),
-    ...(next ? [`  next:  ${next}`] : []),
+    ...(left ? [`  left:  ${indented(left)}`] : []),
+    ...(next ? [`  next:  ${indented(next)}`] : []),
   ];
 }
 
