@@ -1,4 +1,4 @@
-/** See scripts/demo. Exit code 0 only if the deploy ended well and no request was lost. */
+/** See scripts/demo. Exit code 0 only if the deploy ended well and no request was lost; with --all-at-once, if all came back. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -15,28 +15,69 @@ const say = (text = ""): void => void process.stdout.write(`${text}\n`);
 /** What happens to the fleet while the traffic runs. Resolves to rota's exit code, or 0. */
 type Job = (lab: Lab, stop: AbortSignal) => Promise<number>;
 
-async function demo(job: Job): Promise<number> {
+interface Ended {
+  code: number;
+  said: string;
+}
+const stopped: Ended = {
+  code: 130,
+  said: "stopped; nothing is left running, the fleet is gone with its journal",
+};
+
+async function demo(job: Job, keeps: boolean): Promise<Ended> {
   const stop = stopOnSignals();
   say("starting two HAProxies and four nodes, each with its own address, sshd and gunicorn app …");
   await using lab = await startLab({ release: from, bootSeconds: 1 });
-  if (stop.aborted) return 130;
-  await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds: 600 });
+  if (stop.aborted) return stopped;
+  const maxSeconds = keeps ? 3_600 : 600;
+  await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds });
   say(`traffic: 200 requests a second on ${lab.balancers.map(({ url }) => url).join(" and ")},`);
   say("half of them on kept connections, one in fifty slow (0.4 to 0.8 s)");
   say();
   await pause(1_000, stop); // some traffic before, to compare with
-  const code = stop.aborted ? 130 : await job(lab, stop);
+  const code = stop.aborted ? stopped.code : await job(lab, stop);
   await pause(1_000, stop); // what a restart breaks may show a moment later
+  const isKept = keeps && code === 0 && !stop.aborted;
+  if (isKept) {
+    await sayWhatToTry(lab);
+    await once(stop, "abort");
+  }
   const report = await load.stop();
   const releases = await Promise.all(lab.nodes.map((node) => node.release()));
   say();
   sayTraffic(report);
-  if (stop.aborted) return 130;
+  if (stop.aborted && !isKept) return stopped;
   say(
     `releases served now: ${lab.nodes.map(({ name }, i) => `${name} ${releases[i] ?? "none"}`).join(", ")}`,
   );
-  return code !== 0 || report.lost > 0 || releases.some((release) => release !== to) ? 1 : 0;
+  if (job === restartTogether) return { code, said: `done; ${sayLost(report.lost)} without rota` };
+  const isWell = code === 0 && report.lost === 0 && (isKept || releases.every((release) => release === to));
+  return isWell
+    ? { code: 0, said: "done, no request was lost" }
+    : { code: 1, said: "requests were lost, or the deploy did not end well" };
 }
+
+const sayLost = (lost: number): string => `${lost} request${lost === 1 ? " was" : "s were"} lost`;
+
+/** Typed in another terminal: the journal and the inventory are the lab's. */
+async function sayWhatToTry(lab: Lab): Promise<void> {
+  const inventory = await lab.inventory();
+  say();
+  say("the fleet and its traffic stay for an hour, or until Ctrl-C. In another terminal, in this folder:");
+  say();
+  say(`  export PATH=$PWD/scripts:$PATH ROTA_INVENTORY=${inventory} ROTA_JOURNAL=${journalOf(lab)}`);
+  for (const words of [
+    "status",
+    'drain web2 --reason "a look"',
+    "ready web2",
+    `deploy --set RELEASE=${from}`,
+    "rollback",
+    "console",
+  ])
+    say(`  rota ${words}`);
+}
+
+const journalOf = (lab: Lab): string => `sqlite:${join(lab.folder, "journal.db")}`;
 
 const rollOut: Job = async (lab, stop) => {
   const inventory = await lab.inventory();
@@ -44,7 +85,7 @@ const rollOut: Job = async (lab, stop) => {
   say(`$ rota ${words.join(" ")}`);
   // A group of its own: it gets each signal once, from us.
   const rota = spawn(process.execPath, [join(import.meta.dirname, "../dist/bin/rota.js"), ...words], {
-    env: { ...process.env, ROTA_JOURNAL: `sqlite:${join(lab.folder, "journal.db")}` },
+    env: { ...process.env, ROTA_JOURNAL: journalOf(lab) },
     stdio: ["ignore", "pipe", "inherit"],
     detached: true,
   });
@@ -90,12 +131,14 @@ const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
   wait(milliseconds, undefined, { signal }).catch(() => undefined);
 
 const [option, ...rest] = process.argv.slice(2);
-if (rest.length > 0 || (option !== undefined && option !== "--all-at-once")) {
-  process.stderr.write("usage: scripts/demo [--all-at-once]\n");
+if (rest.length > 0 || !(option === undefined || option === "--all-at-once" || option === "--keep")) {
+  process.stderr.write("usage: scripts/demo [--all-at-once | --keep]\n");
   process.exitCode = 2;
 } else {
-  process.exitCode = await demo(option ? restartTogether : rollOut);
-  if (process.exitCode === 0) say("demo: done, no request was lost");
-  else if (process.exitCode === 130) say("demo: stopped; nothing is left running");
-  else say("demo: requests were lost, or the deploy did not end well");
+  const { code, said } = await demo(
+    option === "--all-at-once" ? restartTogether : rollOut,
+    option === "--keep",
+  );
+  say(`demo: ${said}`);
+  process.exitCode = code;
 }

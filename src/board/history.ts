@@ -21,7 +21,7 @@ const runRow = (run: RunRecord, now: Date): string[] => [
   sayTime(run.started),
   sayDuration((run.ended ?? now).getTime() - run.started.getTime()),
   sayCommand(run),
-  `${run.nodes.length}`,
+  run.nodes.length === 1 ? run.nodes.join() : `${run.nodes.length}`,
   run.outcome ?? "unfinished",
   sayBy(run),
 ];

@@ -2,6 +2,7 @@ import { RotaError } from "../base/errors.ts";
 import { shown } from "../inventory/names.ts";
 import type { Known, RunRecord, WholeRun } from "../rotation/records.ts";
 import { untouched } from "./refuse.ts";
+import { noRunYet } from "./words.ts";
 
 /** Not ended, or ended before every node had its turn or was well. */
 const isOpen = ({ outcome }: RunRecord): boolean =>
@@ -30,7 +31,7 @@ export async function findOpenRun(
     throw new RotaError("USAGE", {
       problem: which,
       left: untouched,
-      next: `rota runs${where}, which lists them`,
+      next: id === undefined ? noRunYet(where) : `rota runs${where}, which lists them`,
     });
   }
   if (isOpen(run)) return run;

@@ -9,7 +9,7 @@ import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { tellOverdue } from "./overdue.ts";
 import { fleetOf } from "./site.ts";
-import { inventoryWords, readCount } from "./words.ts";
+import { inventoryWords, noRunYet, readCount } from "./words.ts";
 
 export interface RunsArgs {
   inventory?: string | undefined;
@@ -46,13 +46,12 @@ export async function show({ inventory, run: id, node, json }: ShowArgs, io: Io)
   const [last] = id === "last" ? ((await journal?.runs(fleet, 1)) ?? []) : [];
   const run = await journal?.run(last?.run ?? id);
   if (!run) {
-    const none = id === "last" && !last;
-    throw unknown(
-      none
-        ? `no run${fleet === undefined ? "" : ` of ${fleet}`} is in the journal yet`
-        : `no run has an id that begins with ${shown(id)}, or several have`,
-      inventory,
-    );
+    if (id === "last" && !last)
+      throw new RotaError("USAGE", {
+        problem: `no run${fleet === undefined ? "" : ` of ${fleet}`} is in the journal yet`,
+        next: noRunYet(inventoryWords(inventory)),
+      });
+    throw unknown(`no run has an id that begins with ${shown(id)}, or several have`, inventory);
   }
   await tellOverdue(journal, { fleet: run.fleet, inventory }, io);
   if (node !== undefined && !run.nodes.includes(node))

@@ -10,7 +10,7 @@ import { fleetOf, openSite } from "./site.ts";
 import { type Undone, saySet, undoingFleet, whatToUndo } from "./undo.ts";
 import { releasesBefore } from "./undo-releases.ts";
 import { workToUndo } from "./undo-work.ts";
-import { inventoryWords } from "./words.ts";
+import { inventoryWords, noRunYet } from "./words.ts";
 
 export interface RollbackArgs extends Omit<ChangeArgs, "nodes"> {
   run?: string | undefined;
@@ -97,7 +97,8 @@ async function runToUndo(
       id === undefined
         ? `${fleet} has no deploy yet that could be undone`
         : `no run of ${fleet} has an id that begins with ${shown(id)}, or several have`;
-    throw new RotaError("USAGE", { problem, left: untouched, next: `rota runs${where}, which lists them` });
+    const next = last || id !== undefined ? `rota runs${where}, which lists them` : noRunYet(where);
+    throw new RotaError("USAGE", { problem, left: untouched, next });
   }
   if (run.command === "deploy" || run.command === "rollback") return run;
   throw new RotaError("USAGE", {

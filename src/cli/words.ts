@@ -55,6 +55,10 @@ export function readDuration(option: string, word: string | undefined): number |
 export const inventoryArgs = (inventory: string | undefined): string[] =>
   inventory === undefined ? [] : ["-i", inventory];
 
+/** Where nothing is in the journal, no list helps: it may be the wrong one. @param where as of `inventoryWords` */
+export const noRunYet = (where: string): string =>
+  `rota status${where}, which shows the fleet; runs that should be there are in another journal: see $ROTA_JOURNAL`;
+
 /** " -i FILE" as a person can paste it, where that was given. */
 export const inventoryWords = (inventory: string | undefined): string =>
   inventory === undefined ? "" : ` -i ${typedWord(inventory)}`;

@@ -8,6 +8,8 @@ import { type Finding, about } from "./findings.ts";
 export interface PageFacts {
   node: Node;
   pool: Pool;
+  /** As it is asked, with all values that are known. */
+  url: string;
   /** Names that have no value, so that it could not be asked. */
   missing: string[];
   /** What is wrong with the answer, if anything. */
@@ -36,6 +38,7 @@ export async function pageFacts(
   const facts = {
     node,
     pool,
+    url,
     missing,
     isOut,
     fault: undefined,
@@ -63,6 +66,7 @@ export async function pageFacts(
 export function judgePage({
   node,
   pool,
+  url,
   missing,
   fault,
   heldOut,
@@ -93,7 +97,7 @@ export function judgePage({
       say.warn(
         "page",
         `does not pass its check, and is taken out of rotation: ${fault}`,
-        `look at ${check.url}, and at the app's log`,
+        `look at ${url}, and at the app's log`,
       ),
     ];
   if (fault !== undefined)
@@ -101,7 +105,7 @@ export function judgePage({
       say.bad(
         "page",
         `does not pass its check: ${fault}`,
-        `look at ${check.url}, and at the app's log; or check: in the inventory asks for something else`,
+        `look at ${url}, and at the app's log; or check: in the inventory asks for something else`,
       ),
     ];
   const passes = bodyUnknown

@@ -4,13 +4,13 @@ import { messageOf, RotaError } from "../base/errors.ts";
 import { printable } from "../base/quote.ts";
 import { notRight, problemAt } from "./problems.ts";
 
-const planOfAny = "rota plan -i FILE, with the path of an inventory";
+const another = "the same with -i FILE, the path of an inventory";
 
 /** Larger than any inventory; what is larger was named by mistake. */
 const mostBytes = 1_048_576;
 
 /** @throws RotaError INVENTORY for a file that can't be read, is too large, or is not UTF-8. */
-export function readText(path: string, folder: string, next = planOfAny): string {
+export function readText(path: string, folder: string, next = another): string {
   const bytes = readBytes(path, folder, next);
   if (bytes.length > mostBytes) throw unreadable(path, "is larger than 1 MB, so it is no inventory", next);
   try {

@@ -1,8 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { RotaError } from "../base/errors.ts";
-import { printable } from "../base/quote.ts";
-import { planOf } from "./problems.ts";
+import { printable, typedWord } from "../base/quote.ts";
 
 export interface Where {
   /** What `-i` says. */
@@ -47,17 +46,19 @@ function entriesOf(folder: string): string[] {
 const nothingGiven = (): RotaError =>
   new RotaError("USAGE", {
     problem: "which inventory? -i is followed by nothing",
-    next: "rota plan -i FILE, with the path of an inventory",
+    next: "the same with -i FILE, the path of an inventory",
   });
 
 const noneFound = (): RotaError =>
   new RotaError("USAGE", {
     problem: "which inventory? no -i, no $ROTA_INVENTORY, and no inventories/*.yml in this folder",
-    next: "rota plan -i FILE, with the path of an inventory; rota init --socket ADDRESS makes a first one",
+    next: "the same with -i FILE, the path of an inventory; rota init --socket ADDRESS makes a first one",
   });
 
 const severalFound = (found: string[], first: string): RotaError =>
   new RotaError("USAGE", {
     problem: `which inventory? there are ${found.length}:\n${found.map((file) => `  ${printable(file)}`).join("\n")}`,
-    next: `${planOf(first)}, or set ROTA_INVENTORY`,
+    next: `the same with -i ${asTyped(first)}, or after export ROTA_INVENTORY=${asTyped(first)}`,
   });
+
+const asTyped = (file: string): string => printable(typedWord(file));

@@ -35,9 +35,18 @@ const asKey = (part: PropertyKey): string | number => (typeof part === "symbol" 
 
 function unknownKey(path: Path, key: string, content: unknown): Finding {
   const accepted = keysOf(schemaAt(inventorySchema, path, content));
-  const meant = nearest(key, accepted);
+  const meant = nearest(
+    key,
+    accepted.filter((one) => !isThere(content, path, one)),
+  );
   const hint = meant ? `did you mean "${meant}"?` : `accepted here: ${accepted.join(", ")}`;
   return { path: [...path, key], on: "key", text: `unknown key "${cut(key)}"; ${hint}` };
+}
+
+/** What is there already was not meant by another key. */
+function isThere(content: unknown, path: Path, key: string): boolean {
+  const map = path.reduce(valueAt, content);
+  return typeof map === "object" && map !== null && Object.hasOwn(map, key);
 }
 
 const keysOf = (schema: $ZodType | undefined): string[] =>

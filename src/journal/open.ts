@@ -28,6 +28,7 @@ export function journalAddress(env: Environment): JournalAddress {
   throw new RotaError("USAGE", {
     problem: "ROTA_JOURNAL is neither sqlite:/path/to/file nor postgres://user@host/database",
     left: "nothing was touched",
+    next: "export ROTA_JOURNAL=postgres://USER@HOST/DATABASE, the team's journal; or unset ROTA_JOURNAL, for one of your own",
   });
 }
 

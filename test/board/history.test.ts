@@ -50,6 +50,8 @@ test("the list has a line a run: when, what, how long, how it ended, who and why
     "run     when                  took  command                 nodes  ended       by",
     "7f3a1c  2026-01-02 03:04:05Z  20s   deploy shop RELEASE=42  3      unfinished  ann@here: new logo",
   ]);
+  const [, ofOne] = runsLines([{ ...run, command: "drain", set: {}, nodes: ["web3"] }], [], at(20));
+  expect(ofOne).toContain("drain shop  web3   unfinished");
   expect(runsLines([], [], at(0))).toEqual(["no run is in the journal yet"]);
 });
 

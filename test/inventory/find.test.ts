@@ -41,7 +41,9 @@ test("of several none is guessed, and each is shown", async () => {
   expect(error.message).toBe(
     "which inventory? there are 2:\n  inventories/my shop.yml\n  inventories/staging.yml",
   );
-  expect(error.next).toBe("rota plan -i 'inventories/my shop.yml', or set ROTA_INVENTORY");
+  expect(error.next).toBe(
+    "the same with -i 'inventories/my shop.yml', or after export ROTA_INVENTORY='inventories/my shop.yml'",
+  );
 });
 
 test("none at all is told, whether the folder is empty, missing or a file", async () => {

@@ -9,6 +9,11 @@ import { errorOf, faultsIn, here, rest, top, withNodes, withPool } from "./files
 
 describe("a fault of the file is told with its line and column:", () => {
   test.each([
+    [
+      "a key whose likeness is there already",
+      withPool("    nedes: [RELEASE]\n"),
+      '6:5 pools.web: unknown key "nedes"; did you mean "needs"?',
+    ],
     ["a key at the top", `${top}poolz: {}\n`, '3:1 unknown key "poolz"; did you mean "pools"?'],
     [
       "a key of a pool",

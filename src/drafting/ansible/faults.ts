@@ -3,6 +3,8 @@ import { notRight, problemAt } from "../../inventory/problems.ts";
 import type { Place } from "./values.ts";
 
 export const importNext = "mend the lines above, or leave them out of a copy; then: rota import ansible FILE";
+/** Of a file that can't be read at all, so that no line of it was. */
+export const otherFile = "rota import ansible FILE, with the path of an Ansible inventory";
 
 /** What rota does not understand, or Ansible itself would refuse. */
 export const faultAt = ({ file, line }: Place, text: string): RotaError =>

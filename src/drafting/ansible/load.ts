@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { dirname, extname, resolve } from "node:path";
 import { RotaError } from "../../base/errors.ts";
 import { readText } from "../../inventory/file.ts";
-import { faultAt, importNext } from "./faults.ts";
+import { faultAt, otherFile } from "./faults.ts";
 import { readIni } from "./ini.ts";
 import { type Model, reconcile, variablesOf } from "./model.ts";
 import { readYaml } from "./pyyaml.ts";
@@ -25,7 +25,7 @@ export function loadAnsible(file: string, folder: string): Loaded {
   if (statSync(resolve(folder, file), { throwIfNoEntry: false })?.isDirectory() === true) {
     throw faultAt(place, "is a folder; name one inventory file in it");
   }
-  const text = readText(file, folder, importNext);
+  const text = readText(file, folder, otherFile);
   const model = modelIn(text, file);
   reconcile(model);
   const notes: string[] = [];
