@@ -13,7 +13,7 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const say = (text = ""): void => void process.stdout.write(`${text}\n`);
 
 /** What happens to the fleet while the traffic runs. Resolves to rota's exit code, or 0. */
-type Job = (lab: Lab, stop: AbortSignal) => Promise<number>;
+type Job = (lab: Lab, inventory: string, stop: AbortSignal) => Promise<number>;
 
 interface Ended {
   code: number;
@@ -29,17 +29,18 @@ async function demo(job: Job, keeps: boolean): Promise<Ended> {
   say("starting two HAProxies and four nodes, each with its own address, sshd and gunicorn app …");
   await using lab = await startLab({ release: from, bootSeconds: 1 });
   if (stop.aborted) return stopped;
+  const inventory = await lab.inventory();
   const maxSeconds = keeps ? 3_600 : 600;
   await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds });
   say(`traffic: 200 requests a second on ${lab.balancers.map(({ url }) => url).join(" and ")},`);
   say("half of them on kept connections, one in fifty slow (0.4 to 0.8 s)");
   say();
   await pause(1_000, stop); // some traffic before, to compare with
-  const code = stop.aborted ? stopped.code : await job(lab, stop);
+  const code = stop.aborted ? stopped.code : await job(lab, inventory, stop);
   await pause(1_000, stop); // what a restart breaks may show a moment later
   const isKept = keeps && code === 0 && !stop.aborted;
   if (isKept) {
-    await sayWhatToTry(lab);
+    sayWhatToTry(lab, inventory);
     await once(stop, "abort");
   }
   const report = await load.stop();
@@ -60,8 +61,7 @@ async function demo(job: Job, keeps: boolean): Promise<Ended> {
 const sayLost = (lost: number): string => `${lost} request${lost === 1 ? " was" : "s were"} lost`;
 
 /** Typed in another terminal: the journal and the inventory are the lab's. */
-async function sayWhatToTry(lab: Lab): Promise<void> {
-  const inventory = await lab.inventory();
+function sayWhatToTry(lab: Lab, inventory: string): void {
   say();
   say("the fleet and its traffic stay for an hour, or until Ctrl-C. In another terminal, in this folder:");
   say();
@@ -79,8 +79,7 @@ async function sayWhatToTry(lab: Lab): Promise<void> {
 
 const journalOf = (lab: Lab): string => `sqlite:${join(lab.folder, "journal.db")}`;
 
-const rollOut: Job = async (lab, stop) => {
-  const inventory = await lab.inventory();
+const rollOut: Job = async (lab, inventory, stop) => {
   const words = ["deploy", "-i", inventory, "--set", `RELEASE=${to}`, "--reason", "demo", "--yes"];
   say(`$ rota ${words.join(" ")}`);
   // A group of its own: it gets each signal once, from us.
