@@ -27,11 +27,15 @@ const stopped: Ended = {
 async function demo(job: Job, keeps: boolean): Promise<Ended> {
   const stop = stopOnSignals();
   say("starting two HAProxies and four nodes, each with its own address, sshd and gunicorn app …");
-  await using lab = await startLab({ release: from, bootSeconds: 1 });
+  await using lab = await startLab({ release: from, bootSeconds: 1, workers: 4 });
   if (stop.aborted) return stopped;
   const inventory = await lab.inventory();
   const maxSeconds = keeps ? 3_600 : 600;
-  await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds });
+  await using load = await startLoad({
+    urls: lab.balancers.map(({ url }) => url),
+    perSecond: 200,
+    maxSeconds,
+  });
   say(`traffic: 200 requests a second on ${lab.balancers.map(({ url }) => url).join(" and ")},`);
   say("half of them on kept connections, one in fifty slow (0.4 to 0.8 s)");
   say();

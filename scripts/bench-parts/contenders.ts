@@ -77,7 +77,7 @@ export interface Result {
 
 export const nodes = 4;
 
-const fleet = { nodes, bootSeconds: 1 };
+const fleet = { nodes, bootSeconds: 1, workers: 4 };
 
 /**
  * Beside the same traffic, or the nodes would have the machine for themselves; what that loses is nobody's fault. On a
@@ -87,7 +87,11 @@ const fleet = { nodes, bootSeconds: 1 };
  */
 async function floorNow(): Promise<number> {
   await using lab = await startLab(fleet);
-  await using traffic = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds: 600 });
+  await using traffic = await startLoad({
+    urls: lab.balancers.map(({ url }) => url),
+    perSecond: 200,
+    maxSeconds: 600,
+  });
   let floor = 0;
   for (const node of lab.nodes) floor += await lab.restartDirectly(node);
   await traffic.stop();
@@ -99,7 +103,7 @@ export async function round(contender: Contender): Promise<Result> {
   const floor = await floorNow();
   await using lab = await startLab(fleet);
   const urls = lab.balancers.map(({ url }) => url);
-  await using load = await startLoad({ urls, maxSeconds: 600 });
+  await using load = await startLoad({ urls, perSecond: 200, maxSeconds: 600 });
   // The first requests meet apps that have not served any yet.
   await waitFor("some traffic", 20_000, async () =>
     load.soFar().sent > 200 ? yes(undefined) : notYet(`${load.soFar().sent} requests`),

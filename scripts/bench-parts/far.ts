@@ -19,13 +19,17 @@ const nodes = 4;
 const program = join(import.meta.dirname, "../../dist/bin/rota.js");
 
 async function measure(delay: number): Promise<Far> {
-  await using lab = await startLab({ nodes, bootSeconds: 1 });
+  await using lab = await startLab({ nodes, bootSeconds: 1, workers: 4 });
   await using far = farAway(delay);
   const balancers: Record<string, { socket: string; master: string }> = {};
   for (const { name, adminSocket, masterSocket } of lab.balancers)
     balancers[name] = { socket: await far.to(adminSocket), master: await far.to(masterSocket) };
   const inventory = await lab.inventory({}, { balancers });
-  await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds: 600 });
+  await using load = await startLoad({
+    urls: lab.balancers.map(({ url }) => url),
+    perSecond: 200,
+    maxSeconds: 600,
+  });
   const deploy = await measured(
     process.execPath,
     [program, "deploy", "-i", inventory, "--set", "RELEASE=2", "--yes"],

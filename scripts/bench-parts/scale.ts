@@ -53,7 +53,7 @@ async function measure(nodes: number): Promise<Scale> {
   const { balancer, inventory } = fleet;
   const isWhole = nodes <= allUpTo;
   const [deployed, names] = isWhole ? [nodes, []] : [chosen.count, [chosen.glob]];
-  await using load = await startLoad({ urls: [balancer.url], maxSeconds: 3_600 });
+  await using load = await startLoad({ urls: [balancer.url], perSecond: 200, maxSeconds: 3_600 });
   const first = await spentBy(balancer);
   await pause(idleFor);
   const idle = since(first, await spentBy(balancer));

@@ -32,6 +32,10 @@ for (const name of ["ann", "arno", "bob"])
   execFileSync(join(folder, "rota"), ["token", "add", name], { env, stdio: "ignore" });
 const run = (program: string, args: string[]): string =>
   execFileSync(program, args, { cwd: folder, env, encoding: "utf8", timeout: 60_000 });
+/** Asked for once: a line of a shell's start file does it at each start, and each start of rota is most of a test. */
+const scripts = mkdtempSync(join(folder, "scripts-"));
+for (const shell of ["bash", "fish", "zsh"])
+  writeFileSync(join(scripts, shell), run(join(folder, "rota"), ["completion", shell]));
 const sorted = (text: string): string[] => text.trim().split("\n").filter(Boolean).toSorted();
 
 /** As bash calls a completion: what is already on the line past the last word break is what is replaced. */
@@ -40,14 +44,14 @@ const inBash = (line: string): string[] =>
     run("bash", [
       "--norc",
       "-c",
-      'source <(rota completion bash); COMP_LINE=$1 COMP_POINT=${#1}; _rota; printf "%s\\n" "${COMPREPLY[@]}"',
+      `source ${scripts}/bash; COMP_LINE=$1 COMP_POINT=\${#1}; _rota; printf "%s\\n" "\${COMPREPLY[@]}"`,
       "bash",
       line,
     ]),
   );
 
 const inFish = (line: string): string[] =>
-  sorted(run("fish", ["--no-config", "-c", "rota completion fish | source; complete -C $argv[1]", line])).map(
+  sorted(run("fish", ["--no-config", "-c", `source ${scripts}/fish; complete -C $argv[1]`, line])).map(
     (found) => found.split("\t")[0] ?? "",
   );
 
@@ -57,7 +61,7 @@ const inZsh = (line: string): string[] =>
     run("zsh", [
       "-f",
       "-c",
-      `compdef() { : }; source <(rota completion zsh)
+      `compdef() { : }; source ${scripts}/zsh
        _describe() { local one; for one in \${(P)4}; do print -r -- "\${one%%:*}"; done }
        compadd() { shift 3; print -rl -- "$@" }
        _files() { print -r -- FILES }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import axe from "axe-core";
 import type { Browser, Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { notYet, yes } from "../../src/base/poll.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { startFeed } from "../../src/console/feed.ts";
@@ -52,6 +52,9 @@ beforeAll(async () => {
   startFirst = () => consoleOf(lab, inventory, env, ["--listen", `127.0.0.1:${port}`]);
   [first, second] = await Promise.all([startFirst(), consoleOf(lab, inventory, env)]);
 }, 60_000);
+
+/** Pages that nobody looks at any more go on drawing. */
+afterEach(() => Promise.all(browser.contexts().map((context) => context.close())));
 
 afterAll(async () => {
   await browser?.close();

@@ -13,7 +13,11 @@ const measured = ["web1", "web2"];
  */
 test("a rotation costs what the node needs and next to nothing more", { timeout: 240_000 }, async () => {
   await using lab = await startLab({ bootSeconds: 1, checkInterMs });
-  await using load = await startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds: 200 });
+  await using load = await startLoad({
+    urls: lab.balancers.map(({ url }) => url),
+    perSecond: 200,
+    maxSeconds: 200,
+  });
   const inventory = await lab.inventory();
   const words = ["rotate", ...measured, "-i", inventory, "--set", "RELEASE=1", "--yes", "--json"];
   // In turn, so that both meet the machine in the same mood.

@@ -5,7 +5,7 @@ import { startLoad, type Load } from "./load.ts";
 import { runRota, type Ended } from "./rota.ts";
 
 const loadOn = (lab: Lab): Promise<Load> =>
-  startLoad({ urls: lab.balancers.map(({ url }) => url), maxSeconds: 600 });
+  startLoad({ urls: lab.balancers.map(({ url }) => url), perSecond: 200, maxSeconds: 600 });
 
 const deploy = (lab: Lab, inventory: string, release: string, ...words: string[]): Promise<Ended> =>
   runRota(lab, ["deploy", "-i", inventory, "--set", `RELEASE=${release}`, "--yes", ...words]);

@@ -15,7 +15,8 @@ import { waitFor } from "./wait.ts";
 
 const isFull = process.env["CHAOS"] === "full";
 
-const loadOn = (lab: Lab): Promise<Load> => startLoad({ urls: lab.balancers.map(({ url }) => url) });
+const loadOn = (lab: Lab): Promise<Load> =>
+  startLoad({ urls: lab.balancers.map(({ url }) => url), perSecond: 200 });
 
 test.runIf(isFull)("a load that nothing disturbs loses no request", async () => {
   await using lab = await startLab();

@@ -37,7 +37,7 @@ async function sendAtRate(): Promise<void> {
     const due = Math.min(Math.floor(elapsed * plan.perSecond) + 1, atMost);
     while (counts.sent < due) sendOne();
     if (stopping.signal.aborted || counts.sent >= atMost || elapsed >= plan.maxSeconds) return;
-    await wait(5);
+    await wait(Math.max(5, 500 / plan.perSecond));
   }
 }
 

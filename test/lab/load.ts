@@ -15,7 +15,7 @@ export type LoadOptions = Pick<LoadPlan, "urls"> & Partial<LoadPlan>;
 
 /** Resolves when the first requests are under way. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
-  const plan: LoadPlan = { perSecond: 200, maxSeconds: 120, ...options };
+  const plan: LoadPlan = { perSecond: 100, maxSeconds: 120, ...options };
   // Whoever interrupts the tests still gets the report: it ends when it is told to, or when nobody is left to tell it.
   const worker = runBeside("load-worker.ts", JSON.stringify(plan), ["ignore", "ignore", "inherit", "ipc"]);
   const gone = new Promise((resolve) => worker.once("exit", resolve));
