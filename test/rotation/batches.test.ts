@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Rollout } from "../../src/inventory/fleet.ts";
 import { sizeAfter } from "../../src/rotation/plan/sizes.ts";
+import { buildProgram, runProgram } from "../fakes/program.ts";
 import { type FakeSite, type Said, fakeSite } from "../fakes/site.ts";
 
 interface Planned {
@@ -113,4 +114,14 @@ test("wherever a run was interrupted, the sizes go on where they were", () => {
       expect(size).toBe(next === undefined ? batch.at(-1) : next - done);
     }),
   );
+});
+
+test("fourteen at once: what is said is rota's own, and no warning of what it is made of", async () => {
+  await buildProgram();
+  await using site = await fakeSite({ nodes: 14, pool: { rollout: { batch: 14, min_serving: 0 } } });
+  const { code, stderr } = await runProgram(["deploy", "-i", site.inventory, "--set", "RELEASE=2"], {
+    env: site.env,
+  });
+  expect(code, stderr).toBe(0);
+  expect(stderr).not.toContain("Warning");
 });
