@@ -4,10 +4,11 @@ import { partToDrain } from "../rotation/plan/participation.ts";
 import type { PlanOptions } from "../rotation/plan/plan.ts";
 import type { Known } from "../rotation/records.ts";
 import { type ChangeArgs, change } from "./change.ts";
-import type { ExitCode } from "./exit.ts";
+import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { withLastSet } from "./last-set.ts";
 import { openSite } from "./site.ts";
+import { type ToReturn, sayUnknown, toReturn } from "./to-return.ts";
 import { reasonOf } from "./variables.ts";
 import { commandLine, readDuration } from "./words.ts";
 
@@ -37,16 +38,21 @@ export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
   const byPage = site.fleet.pools.some(
     ({ statusPage, nodes }) => statusPage && nodes.some((node) => site.nodes.includes(node)),
   );
+  let back: ToReturn | undefined;
   const withReason = async (journal: Known): Promise<PlanOptions> => {
     const known = given.reason ? undefined : await journal.absences(site.fleet.name);
-    if (!known || site.nodes.every(({ name }) => known.has(name)))
-      return byPage ? withVariables(journal) : options;
+    if (!known || site.nodes.every(({ name }) => known.has(name))) {
+      back = await toReturn(site, journal, args.nodes, args.inventory);
+      return { ...(byPage ? await withVariables(journal) : options), notes: sayUnknown(back) };
+    }
     throw new RotaError("USAGE", {
       problem: "a drain needs a reason, for whoever finds the node out of rotation",
       next: `${again} --reason "disk swap"`,
     });
   };
-  return change({ ...work, options: withReason }, io);
+  const code = await change({ ...work, options: withReason }, io);
+  if (back && code === Exit.ok && !args.json && !args.dryRun) io.out(`  back again with: ${back.command}`);
+  return code;
 }
 
 const wordsOf = ({ nodes, inventory, reason, tolerate = [], for: until }: DrainArgs): string[] => [

@@ -15,7 +15,6 @@ import { openHosts } from "./open-hosts.ts";
 import { planAsJson } from "./plan-json.ts";
 import { refuse, untouched } from "./refuse.ts";
 import { sayNotUndoable } from "./not-undoable.ts";
-import { sayToReturn } from "./to-return.ts";
 import { commandLine, inventoryArgs, inventoryWords } from "./words.ts";
 
 export interface Prepared {
@@ -58,7 +57,6 @@ export async function prepare(
   });
   if (planOptions.errand.upgrade) await warn(plan, site, survey, set);
   if (command === "deploy") plan.notes.push(...(await sayNotUndoable(plan, fleet, journal)));
-  if (command === "drain") plan.notes.push(...(await sayToReturn(plan, site, journal, args.inventory)));
   await openHosts(plan, hosts);
   const isOver = unfinished && unfinished.ended === undefined && unfinished.run !== args.resume?.run;
   const over = isOver && (held || !(await journal.holderOf(fleet.name))) ? unfinished : undefined;

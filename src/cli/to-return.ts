@@ -1,34 +1,47 @@
-import { type Plan, tripsOf } from "../rotation/plan/plan.ts";
+import type { Node, Pool } from "../inventory/fleet.ts";
 import type { Known } from "../rotation/records.ts";
-import type { Trip } from "../rotation/world.ts";
 import type { Site } from "./site.ts";
 import { setWords, valuesMissing } from "./variables.ts";
-import { inventoryWords } from "./words.ts";
+import { commandLine, inventoryArgs } from "./words.ts";
 
-/**
- * What the way back of a node that is drained by hand asks for and the journal does not know: better heard before
- * the node is out than when somebody wants it back. Nothing where rota has deployed to all of them.
- */
-export async function sayToReturn(
-  plan: Plan,
-  { fleet }: Pick<Site, "fleet">,
+export interface ToReturn {
+  /** What puts the nodes back, as a person can type it. */
+  command: string;
+  /** Nodes of which nobody knows what they run, as far as their check asks for it. */
+  unknown: string[];
+}
+
+/** The way back of nodes that are drained by hand: better heard before they are out than when somebody wants them back. */
+export async function toReturn(
+  { fleet, nodes }: Site,
   known: Known,
+  words: string[],
   inventory: string | undefined,
-): Promise<string[]> {
-  const missing = await Promise.all(
-    tripsOf(plan).map(async (trip) => [trip, await missingFor(trip)] as const),
+): Promise<ToReturn> {
+  const lacking = await Promise.all(
+    fleet.pools.flatMap((pool) =>
+      pool.nodes.filter((node) => nodes.includes(node)).map((node) => lackOf(pool, node)),
+    ),
   );
-  const lacking = missing.filter(([, values]) => values.length > 0);
-  if (lacking.length === 0) return [];
-  const nodes = lacking.map(([{ node }]) => node.name);
-  const values = new Set(lacking.flatMap(([, names]) => names));
-  return [
-    `no deploy of ${nodes.join(", ")} is in the journal: to put back what is drained now, say what runs there: ` +
-      `rota ready ${nodes.join(" ")}${inventoryWords(inventory)} ${setWords(values)}`,
-  ];
+  const missing = new Set(lacking.flatMap(({ lacks }) => lacks));
+  const command = commandLine(["ready", ...words, ...inventoryArgs(inventory)]);
+  return {
+    command: `${command}${missing.size > 0 ? ` ${setWords(missing)}` : ""}`,
+    unknown: lacking.filter(({ lacks }) => lacks.length > 0).map(({ name }) => name),
+  };
 
-  async function missingFor({ pool, node }: Trip): Promise<string[]> {
-    const last = await known.lastSet(fleet.name, node.name);
-    return valuesMissing(pool, [...Object.keys(node.vars), ...Object.keys(last ?? {})], "whole check");
+  async function lackOf(pool: Pool, { name, vars }: Node): Promise<{ name: string; lacks: string[] }> {
+    const last = await known.lastSet(fleet.name, name);
+    return {
+      name,
+      lacks: valuesMissing(pool, [...Object.keys(vars), ...Object.keys(last ?? {})], "whole check"),
+    };
   }
 }
+
+export const sayUnknown = ({ command, unknown }: ToReturn): string[] =>
+  unknown.length === 0
+    ? []
+    : [
+        `no deploy of ${unknown.join(", ")} is in the journal: to put back what is drained now, say what runs there: ${command}`,
+      ];

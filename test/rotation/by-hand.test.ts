@@ -300,16 +300,19 @@ test.concurrent(
 test.concurrent("where rota never deployed, a drain says what its way back asks for", async () => {
   await using site = await fakeSite({ pool: { check: { body: "release {RELEASE};", within: "1s" } } });
   for (const name of ["web1", "web2"]) site.app(name).answers({ status: 200, body: "release 40;" });
-  const { code, err } = await drain(site, "web1");
+  const { code, out, err } = await drain(site, "web1");
   expect(code, err).toBe(0);
   const way = `rota ready web1 -i ${site.inventory} --set RELEASE=…`;
+  expect(out).toContain(`  back again with: ${way}`);
   expect(err).toContain(`note: no deploy of web1 is in the journal: to put back what is drained now, say`);
   expect(err).toContain(way);
   expect((await site.rota("ready", "web1")).err).toContain("--set RELEASE=…, as web1 runs it now");
   expect((await site.rota("ready", "web1", "--set", "RELEASE=40")).code).toBe(0);
 
   expect((await deploy(site, "40", "web2")).code).toBe(0);
-  expect((await drain(site, "web2")).err).not.toContain("note:");
+  const known = await drain(site, "web2");
+  expect(known.err).not.toContain("note:");
+  expect(known.out).toMatch(/\n {2}back again with: rota ready web2 -i \S+$/);
 });
 
 test.concurrent("rotate leaves a held node alone, or restarts it and leaves it held", async () => {
