@@ -1,12 +1,12 @@
 /** A plan as lines. Pure. */
 import { basename } from "node:path";
 import { sayDuration } from "../base/duration.ts";
-import type { Batch, Capacity } from "../rotation/plan/batches.ts";
 import type { Pool } from "../inventory/fleet.ts";
 import { isOvertaken } from "../rotation/ahead.ts";
 import { type Plan, type PoolPlan, tripsOf } from "../rotation/plan/plan.ts";
 import { sayRelease } from "../rotation/release/release.ts";
-import { type Trip, isToPrepare, nameOf } from "../rotation/world.ts";
+import { type Trip, isToPrepare } from "../rotation/world.ts";
+import { batchRows } from "./plan-batches.ts";
 import { columns, count } from "./width.ts";
 
 /** @param nodeTook milliseconds that a node took lately, if any run was recorded */
@@ -27,11 +27,7 @@ function poolLines(plan: PoolPlan, refused: boolean): string[] {
   const { pool, batches, smaller, once } = plan;
   const trips = batches.flatMap((batch) => batch.trips);
   const inBatches = `in ${batches.length} batch${batches.length === 1 ? "" : "es"}`;
-  const rows = (refused ? [] : batches).map((batch, i) => [
-    `${i + 1}.`,
-    `${batch.trips.map(nameOf).join(" ")}${batch.canary ? " (canary)" : ""}${isOvertaken(plan, i - 1) ? ` (leaves while ${i}. soaks)` : ""}`,
-    sayCapacity(batch),
-  ]);
+  const rows = refused ? [] : batchRows(plan);
   return [
     `${pool.name}: ${trips.length} of ${count(pool.nodes.length, "node")} ${inBatches}`,
     ...indent(sayReleases(pool, trips)),
@@ -73,19 +69,6 @@ function sayPrepare(trips: Trip[]): string[] {
   const first = trips.filter((trip) => trip.prepare !== undefined && isToPrepare(trip));
   return first.length > 0 ? [`prepare on ${count(first.length, "node")} first, while they serve`] : [];
 }
-
-/** "serving meanwhile: lb1/app 3 of 4 (least 2), lb2/app 3 of 4 (least 2)" */
-function sayCapacity({ capacity }: Batch): string {
-  if (capacity.length === 0) return "";
-  const each = capacity.map(
-    (b) => `${b.balancer}/${b.backend} ${b.serving} of ${b.servers} (least ${b.least}${sayWeight(b)})`,
-  );
-  return `serving meanwhile: ${each.join(", ")}`;
-}
-
-/** Only a percent is meant of the weight too. */
-const sayWeight = ({ weight }: Capacity): string =>
-  weight && weight.least > 0 ? `; of weight ${weight.serving} of ${weight.whole}, least ${weight.least}` : "";
 
 function saySoak(plan: PoolPlan): string[] {
   const { soak, inconclusive } = plan.pool.rollout;

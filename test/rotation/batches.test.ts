@@ -125,3 +125,35 @@ test("fourteen at once: what is said is rota's own, and no warning of what it is
   expect(code, stderr).toBe(0);
   expect(stderr).not.toContain("Warning");
 });
+
+test("a plan of forty nodes names what differs, and not forty lines that are alike", async () => {
+  await using site = await fakeSite({
+    nodes: 40,
+    pool: { rollout: { batch: [1, 2], canary: 1, min_serving: 0 } },
+  });
+  const { text, batches } = await planOf(site);
+  expect(batches.flat()).toHaveLength(40);
+  const rows = text.split("\n").filter((line) => /^ {2}(\d+\.|…)/.test(line));
+  expect(
+    rows.map((row) =>
+      row
+        .replace(/ +serving meanwhile.*/, "")
+        .trim()
+        .replaceAll(/ +/g, " "),
+    ),
+  ).toEqual([
+    "1. web1 (canary)",
+    "2. web2",
+    "3. web3 web4",
+    "4. web5 web6",
+    "… 16 more of 2 nodes each, in the order of the inventory",
+    "21. web39 web40",
+  ]);
+});
+
+test("a batch of many nodes is named by its first and its last", async () => {
+  await using site = await fakeSite({ nodes: 20, pool: { rollout: { batch: 13, min_serving: 0 } } });
+  const { text } = await planOf(site);
+  expect(text).toContain("1.  web1 web2 … web13 (13 nodes)");
+  expect(text).toContain("2.  web14 web15 web16 web17 web18 web19 web20");
+});
