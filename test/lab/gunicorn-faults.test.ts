@@ -109,6 +109,17 @@ describe.concurrent("a roll", () => {
     await expectRuns(gunicorn, "1", "1");
   });
 
+  test("by two at once tells each old worker to end, also while the one before it still answers", async () => {
+    await using gunicorn = await startRolled({ workers: 3 });
+    const back = await gunicorn.switchTo("2");
+    // Longer than two boots: sync workers answer one request at a time, so that all three are busy.
+    const long = Array.from({ length: 3 }, () => fetch(`${gunicorn.url}/slow?ms=3000`));
+    const { code, text } = await gunicorn.roll("--surge", "2", ...back).ended;
+    expect(code, text).toBe(0);
+    expect((await Promise.all(long)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    await expectRuns(gunicorn, "2", "2", "2");
+  });
+
   test("by HUP has all workers new, and goes back where they can't load", async () => {
     await using gunicorn = await startRolled({ workers: 2 });
     const before = gunicorn.workers();

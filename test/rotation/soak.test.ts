@@ -49,7 +49,7 @@ test.concurrent(
     expect(said.err).toMatch(/run \w+ failed, and is rolled back by run \w+/);
     expect(said.err).toContain("left:  web1 is back in rotation; web2, web3 were not touched");
     expect(site.host("web1").commands.filter((command) => command.includes("upgrading"))).toHaveLength(2);
-    expect((await site.rota("runs")).out).toMatch(/rollback fake RELEASE=1 +1 +done/);
+    expect((await site.rota("runs")).out).toMatch(/rollback fake RELEASE=1 +web1 +done/);
 
     await using quiet = await soaking(3, { on_failure: "rollback" });
     await ran(quiet, "1");

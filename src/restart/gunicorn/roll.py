@@ -560,7 +560,9 @@ class Roll:
             self.leave(ready_stale[0])
             self.gunicorn.kill(ready_stale[0].pid, signal.SIGTERM)
         elif wanted > self.count and len(ready) > self.count and (stale or all_ready):
-            # It takes the oldest. New ones are younger than all others.
+            if self.replaced & self.leaving.keys():
+                return  # it takes the oldest: that is one which was told already, and still has a request
+            # New ones are younger than all others.
             self.leave(serving[0])
             self.gunicorn.remove_oldest()
         elif not self.leaving and not self.stopping and wanted < self.count + min(self.options.surge, len(stale)):
