@@ -82,7 +82,7 @@ async function endSite(folder: string, site: Site | undefined, processes: Proces
 }
 
 async function startSite(folder: string, processes: Processes, options: LabOptions): Promise<Site> {
-  const { release = "1", bootSeconds = 1, workers = 3 } = options;
+  const { release = "1", bootSeconds = 0.5, workers = 3 } = options;
   const prefix = loopbackPrefix();
   const identity = await makeKey(join(folder, "id_ed25519"));
   const places = await placesOf(options.nodes ?? 4, prefix);
