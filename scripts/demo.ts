@@ -67,9 +67,9 @@ const sayLost = (lost: number): string => `${lost} request${lost === 1 ? " was" 
 /** Typed in another terminal: the journal and the inventory are the lab's. */
 function sayWhatToTry(lab: Lab, inventory: string): void {
   say();
-  say("the fleet and its traffic stay for an hour, or until Ctrl-C. In another terminal, in this folder:");
+  say("the fleet stays until Ctrl-C, its traffic for an hour. In another terminal, in this folder:");
   say();
-  say(`  export PATH=$PWD/scripts:$PATH ROTA_INVENTORY=${inventory} ROTA_JOURNAL=${journalOf(lab)}`);
+  say(`  export PATH=$PATH:$PWD/scripts ROTA_INVENTORY=${inventory} ROTA_JOURNAL=${journalOf(lab)}`);
   for (const words of [
     "status",
     'drain web2 --reason "a look"',

@@ -62,6 +62,8 @@ export interface Work {
   set: Record<string, string>;
   travel: Travel;
   options: (journal: Known) => Promise<PlanOptions>;
+  /** What a person should know of the plan, beyond what every plan tells. */
+  notesOf?: ((plan: Plan, journal: Known) => Promise<string[]>) | undefined;
   /** The same command again, as a person can paste it. */
   again: string;
   /** Of a rollback: the run that it undoes, and what each node is given. */
@@ -101,7 +103,7 @@ export async function change(work: Work, io: Io): Promise<ExitCode> {
   await using lease = await takeLease(journal, claimOf(work, io), stop, io);
   const ready = await prepare(work, journal, hosts, true);
   if (shown && !isSame(shown.plan, ready.plan)) throw changedMeanwhile();
-  if (shown) refuse(ready.plan);
+  if (shown) refuse(ready.plan, args.inventory);
   const first = shown ? tripsOf(ready.plan)[0] : showPlan(ready, args, io);
   if (!first) return nothingToDo(work, ready, io);
   if (stop.afterThisNode.aborted) throw new RotaError("INTERRUPTED", { problem: "stopped", left: untouched });

@@ -1,7 +1,7 @@
 import { RotaError } from "../base/errors.ts";
 import { drainNode } from "../rotation/node.ts";
 import { partToDrain } from "../rotation/plan/participation.ts";
-import type { PlanOptions } from "../rotation/plan/plan.ts";
+import { type Plan, type PlanOptions, tripsOf } from "../rotation/plan/plan.ts";
 import type { Known } from "../rotation/records.ts";
 import { type ChangeArgs, change } from "./change.ts";
 import { Exit, type ExitCode } from "./exit.ts";
@@ -39,19 +39,22 @@ export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
     ({ statusPage, nodes }) => statusPage && nodes.some((node) => site.nodes.includes(node)),
   );
   let back: ToReturn | undefined;
+  const notesOf = async (plan: Plan, known: Known): Promise<string[]> => {
+    back = await toReturn(tripsOf(plan), site.fleet.name, known, args.inventory);
+    return sayUnknown(back);
+  };
   const withReason = async (journal: Known): Promise<PlanOptions> => {
     const known = given.reason ? undefined : await journal.absences(site.fleet.name);
-    if (!known || site.nodes.every(({ name }) => known.has(name))) {
-      back = await toReturn(site, journal, args.nodes, args.inventory);
-      return { ...(byPage ? await withVariables(journal) : options), notes: sayUnknown(back) };
-    }
+    if (!known || site.nodes.every(({ name }) => known.has(name)))
+      return byPage ? withVariables(journal) : options;
     throw new RotaError("USAGE", {
       problem: "a drain needs a reason, for whoever finds the node out of rotation",
       next: `${again} --reason "disk swap"`,
     });
   };
-  const code = await change({ ...work, options: withReason }, io);
-  if (back && code === Exit.ok && !args.json && !args.dryRun) io.out(`  back again with: ${back.command}`);
+  const code = await change({ ...work, options: withReason, notesOf }, io);
+  if (code === Exit.ok && !args.json && !args.dryRun)
+    for (const command of back?.commands ?? []) io.out(`  back again with: ${command}`);
   return code;
 }
 

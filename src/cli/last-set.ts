@@ -2,7 +2,7 @@ import type { PlanOptions } from "../rotation/plan/plan.ts";
 import type { Known } from "../rotation/records.ts";
 import type { Io } from "./io.ts";
 import type { Site } from "./site.ts";
-import { checkTemplates, variablesOf } from "./variables.ts";
+import { checkTemplates, setWords, variablesOf } from "./variables.ts";
 
 /**
  * For work without an upgrade: the node runs what its last good deploy was given, unless --set says otherwise.
@@ -23,7 +23,12 @@ export function withLastSet(
       ...options,
       variablesOf(pool, node) {
         const known = variablesOf(node, { ...lastSets.get(node.name), ...set }, fleet.name, env);
-        checkTemplates(pool, node, known.variables, asked);
+        // A drain is given no values: what its page's address needs must stand in the inventory.
+        const advice = (missing: string[]): string =>
+          asked === "whole check"
+            ? `the same with ${setWords(missing)}, as ${node.name} runs it now`
+            : `write ${missing.join(", ")} into vars: of ${node.name} in ${fleet.file}; then the same again`;
+        checkTemplates(pool, node, known.variables, asked, advice);
         return known;
       },
     };

@@ -73,7 +73,7 @@ const where = ({ inventory }: ChangeArgs): string[] => (inventory === undefined 
 /** Where it could not be decided, that says it all; else the rollback is typed again once it can be done. */
 function adviceOf({ code, next }: RotaError, { run }: Acted, args: ChangeArgs): string | undefined {
   if (code === "REFUSED" || next === undefined) return next;
-  return `${next.replace(/, (lower --min-serving, )?or --force past this guard$/, "")}; then: ${commandLine(["rollback", run, ...where(args)])}`;
+  return `${next.replace(/, (lower --min-serving, )?or --force past this guard$/m, "")}; then: ${commandLine(["rollback", run, ...where(args)])}`;
 }
 
 function notRolledBack(

@@ -39,6 +39,6 @@ export async function plan(args: RolloutArgs & SiteArgs, io: Io): Promise<ExitCo
   const nodeTook = medianOf(took);
   if (args.json) io.out(JSON.stringify(planAsJson(made, nodeTook)));
   else for (const line of planLines(made, nodeTook)) io.out(line);
-  refuse(made);
+  refuse(made, args.inventory);
   return Exit.ok;
 }

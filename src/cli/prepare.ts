@@ -30,7 +30,7 @@ export interface Prepared {
  * @param held We have the lease: a run that has not ended is nobody's any more.
  */
 export async function prepare(
-  { command, site, args, set, options }: Work,
+  { command, site, args, set, options, notesOf }: Work,
   journal: OpenJournal,
   hosts: Hosts,
   held: boolean,
@@ -57,6 +57,7 @@ export async function prepare(
   });
   if (planOptions.errand.upgrade) await warn(plan, site, survey, set);
   if (command === "deploy") plan.notes.push(...(await sayNotUndoable(plan, fleet, journal)));
+  if (notesOf) plan.notes.push(...(await notesOf(plan, journal)));
   await openHosts(plan, hosts);
   const isOver = unfinished && unfinished.ended === undefined && unfinished.run !== args.resume?.run;
   const over = isOver && (held || !(await journal.holderOf(fleet.name))) ? unfinished : undefined;
@@ -81,7 +82,7 @@ const sayOver = ({ run, command, by }: RunRecord, inventory: string | undefined)
 export function showPlan({ plan, lines }: Prepared, args: ChangeArgs, io: Io): Trip | undefined {
   const [first] = tripsOf(plan);
   if (!args.json) for (const line of first ? [...lines, ""] : lines.slice(0, -1)) io.err(line);
-  refuse(plan);
+  refuse(plan, args.inventory);
   return first;
 }
 

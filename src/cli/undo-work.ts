@@ -10,8 +10,8 @@ import type { ChangeArgs, Work } from "./change.ts";
 import type { Io } from "./io.ts";
 import { type Site, openSite } from "./site.ts";
 import type { Undone } from "./undo.ts";
-import { checkTemplates, variablesOf } from "./variables.ts";
-import { commandLine, readShare, readShares } from "./words.ts";
+import { checkTemplates, setWords, variablesOf } from "./variables.ts";
+import { commandLine, inventoryArgs, readShare, readShares } from "./words.ts";
 
 interface UndoArgs extends ChangeArgs {
   skip: string[];
@@ -45,7 +45,14 @@ export function workToUndo(undone: Undone, args: UndoArgs, io: Io, at?: Site): W
     variablesOf: (pool, node) => {
       const values = valuesToUndo(pool, sets[node.name] ?? {});
       const known = variablesOf(node, "lacks" in values ? {} : values.variables, fleet.name, io.env);
-      checkTemplates(pool, node, known.variables, "whole check");
+      checkTemplates(
+        pool,
+        node,
+        known.variables,
+        "whole check",
+        (missing) =>
+          `${commandLine(["deploy", node.name, ...inventoryArgs(args.inventory)])} ${setWords(missing)}`,
+      );
       return known;
     },
   };

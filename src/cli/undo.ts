@@ -12,7 +12,7 @@ import type { Io } from "./io.ts";
 import { untouched } from "./refuse.ts";
 import { releasesBefore } from "./undo-releases.ts";
 import { askedDone } from "./steps-done.ts";
-import { checkTemplates, variablesOf } from "./variables.ts";
+import { valuesMissing, variablesOf } from "./variables.ts";
 import { commandLine } from "./words.ts";
 
 export interface Undone {
@@ -200,8 +200,15 @@ function lackOf({ node, pool, undo, changes }: Sorted, run: WholeRun, env: Io["e
     ];
   try {
     const { variables } = variablesOf(node, values.variables, run.fleet, env);
-    checkTemplates(pool, node, variables, "whole check");
-    return [];
+    const keys = valuesMissing(pool, Object.keys(variables), "whole check");
+    if (keys.length === 0) return [];
+    return [
+      {
+        node: name,
+        problem: `${name}: its check asks for ${keys.join(", ")}, and ${from} was not given that`,
+        keys,
+      },
+    ];
   } catch (thrown) {
     if (!(thrown instanceof RotaError)) throw thrown;
     return [{ node: name, problem: messageOf(thrown), keys: [], advice: thrown.next }];

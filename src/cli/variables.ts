@@ -160,18 +160,22 @@ export function valuesMissing(
 export const setWords = (names: Iterable<string>): string =>
   [...names].map((name) => `--set ${name}=…`).join(" ");
 
-/** @throws RotaError USAGE where the check asks for a value that nobody gave */
+/**
+ * @param advice what to type next, of the names that lack
+ * @throws RotaError USAGE where the check asks for a value that nobody gave
+ */
 export function checkTemplates(
   pool: Pool,
   node: Node,
   variables: Record<string, string>,
   asked: "whole check" | "only its url",
+  advice: (missing: string[]) => string,
 ): void {
   const missing = valuesMissing(pool, Object.keys(variables), asked);
   if (missing.length === 0) return;
   throw new RotaError("USAGE", {
-    problem: `the check of ${node.name} asks for ${missing.join(", ")}, and no earlier deploy of it is in the journal`,
+    problem: `the check of ${node.name} asks for ${missing.join(", ")}, and no earlier deploy that gave it is in the journal`,
     left: "nothing was touched",
-    next: `the same with ${setWords(missing)}, as ${node.name} runs it now`,
+    next: advice(missing),
   });
 }

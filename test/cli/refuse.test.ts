@@ -7,7 +7,7 @@ const refusal = (code: "HOST_LOGIN" | "CAPACITY", problem: string, next: string)
 
 const thrownBy = (refusals: RotaError[]): RotaError => {
   try {
-    refuse({ refusals });
+    refuse({ refusals }, "shop.yml");
   } catch (thrown) {
     if (thrown instanceof RotaError) return thrown;
   }
@@ -26,7 +26,7 @@ test("of a hundred hosts that refuse a key, some are named, with how many more; 
   expect(message.split("\n")).toEqual([
     ...Array.from({ length: 8 }, (_, i) => `web${i + 1}: refused`),
     "too few would serve",
-    "and 92 more with HOST_LOGIN: rota doctor names each",
+    "and 92 more with HOST_LOGIN: rota doctor -i shop.yml looks at each",
   ]);
   expect(next).toBe("ssh-add -l\nrota status");
 });

@@ -304,8 +304,7 @@ test.concurrent("where rota never deployed, a drain says what its way back asks 
   expect(code, err).toBe(0);
   const way = `rota ready web1 -i ${site.inventory} --set RELEASE=…`;
   expect(out).toContain(`  back again with: ${way}`);
-  expect(err).toContain(`note: no deploy of web1 is in the journal: to put back what is drained now, say`);
-  expect(err).toContain(way);
+  expect(err).toContain(`note: the journal does not know what web1 runs: to put it back, say so: ${way}`);
   expect((await site.rota("ready", "web1")).err).toContain("--set RELEASE=…, as web1 runs it now");
   expect((await site.rota("ready", "web1", "--set", "RELEASE=40")).code).toBe(0);
 
@@ -313,6 +312,22 @@ test.concurrent("where rota never deployed, a drain says what its way back asks 
   const known = await drain(site, "web2");
   expect(known.err).not.toContain("note:");
   expect(known.out).toMatch(/\n {2}back again with: rota ready web2 -i \S+$/);
+});
+
+test.concurrent("what a drain says brings back nobody whom it did not take out", async () => {
+  await using site = await fakeSite({
+    nodes: 4,
+    pool: { check: { body: "release {RELEASE};", within: "1s" }, rollout: { min_serving: 0 } },
+  });
+  for (const name of ["web1", "web2", "web3"]) site.app(name).answers({ status: 200, body: "release 40;" });
+  expect((await deploy(site, "40", "web1", "web2")).code).toBe(0);
+  for (const lb of site.balancers) lb.server("app", "web2").admin = 1; // by somebody else
+  const { code, out, err } = await drain(site, "web1", "web2", "web3");
+  expect(code, err).toBe(0);
+  expect(out.split("\n").filter((line) => line.includes("back again"))).toEqual([
+    `  back again with: rota ready web1 -i ${site.inventory}`,
+    `  back again with: rota ready web3 -i ${site.inventory} --set RELEASE=…`,
+  ]);
 });
 
 test.concurrent("rotate leaves a held node alone, or restarts it and leaves it held", async () => {

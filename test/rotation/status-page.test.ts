@@ -115,7 +115,7 @@ test.concurrent(
   "a node whose check fails stays out by its page, is known, and a resume puts it right",
   async () => {
     await using site = await pagedSite({
-      pool: { check: { url: "http://{host}:{PORT}/_status", within: "400ms" } },
+      pool: { check: { url: "http://{host}:{PORT}/_status", within: "1500ms" } },
     });
     const sick = site.app("web1");
     site.atStep("web1", "restart", () => sick.answers({ status: 503 }));
@@ -142,7 +142,7 @@ test.concurrent(
     await using site = await pagedSite({
       pool: {
         restart: { via: "command", run: "rm -f out-of-rotation" },
-        check: { url: "http://{host}:{PORT}/_status", body: "release 2", within: "400ms" },
+        check: { url: "http://{host}:{PORT}/_status", body: "release 2", within: "1500ms" },
       },
     });
     const said = await deploy(site);
@@ -165,7 +165,7 @@ test.concurrent(
   "a page that does not answer in full after `in` is told out again: the node was not proven",
   async () => {
     await using site = await pagedSite({
-      pool: { check: { url: "http://{host}:{PORT}/_status", within: "400ms" } },
+      pool: { check: { url: "http://{host}:{PORT}/_status", within: "1500ms" } },
     });
     site.atStep("web1", "ready", () =>
       site.app("web1").answers(() => (isMarked(site, "web1") ? { status: 404 } : { status: 500 })),

@@ -28,11 +28,11 @@ export function BegunList({ begun, seen }: { begun: Begun[]; seen: string | unde
           )}
           {problem && <pre>{problem}</pre>}
           {left && <p>How it was left: {left}</p>}
-          {next && (
-            <p>
-              Next: <code>{next}</code>
+          {next?.split("\n").map((line) => (
+            <p key={line}>
+              Next: <code>{line}</code>
             </p>
-          )}
+          ))}
         </li>
       ))}
     </ul>

@@ -3,7 +3,7 @@ import { readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
 import { type RotaError, messageOf } from "../../base/errors.ts";
 import { readText } from "../../inventory/file.ts";
-import { faultAt, otherFile } from "./faults.ts";
+import { faultAt, leaveOut } from "./faults.ts";
 import type { VarsFiles } from "./model.ts";
 import { readYaml } from "./pyyaml.ts";
 import type { Variables } from "./values.ts";
@@ -72,7 +72,7 @@ const unreadable = (file: string, cause: unknown): RotaError =>
 function variablesIn(files: string[], base: string, note: (text: string) => void): Variables {
   const variables: Variables = new Map();
   for (const file of files) {
-    const text = readText(file, base, otherFile);
+    const text = readText(file, base, leaveOut);
     if (text.startsWith("$ANSIBLE_VAULT")) {
       note(`${file} is encrypted, and was not read`);
       continue;

@@ -31,8 +31,6 @@ export interface PlanOptions {
   force: boolean;
   /** Of a run that goes on: what it was given stays. */
   goesOn?: boolean | undefined;
-  /** What a person should know before it. */
-  notes?: string[] | undefined;
   /** The command that shows the fleet, as a person can paste it. */
   status?: string | undefined;
   /** Balancers that a person said to go on without, where they don't answer. */
@@ -97,7 +95,7 @@ export function makePlan(
   const gone = goneAt(survey, tolerated);
   const refusals = unreadErrors(survey, gone, fleet);
   const isUnread = refusals.length > 0;
-  const notes = [...sayTolerated(tolerated, gone), ...(options.notes ?? [])];
+  const notes = sayTolerated(tolerated, gone);
   const plan: Plan = { pools: [], leftAlone: [], drift: [], gone: [...gone], notes, maxFailures, refusals };
   const missing: string[] = [];
   const lacking: string[] = [];
