@@ -112,10 +112,15 @@ test("an abort holds no node that it did not name: what changed while it waited 
   expect((await journal.absences("fake")).get("web3")?.kind).toBe("run");
 });
 
+/** So that a busy machine can't be past web1 before the pause is told. */
+const wellOnce = (site: FakeSite, isTold: () => boolean): void =>
+  site.app("web1").answers(() => ({ status: isTold() ? 200 : 503 }));
+
 test("a paused run finishes the node in hand, starts no other, and goes on when it is resumed", async () => {
   await using site = await fakeSite();
   const said: string[] = [];
   site.atStep("web1", "check", () => void site.rota("pause").then(({ out }) => said.push(out)));
+  wellOnce(site, () => said.length > 0);
   const running = deploy(site);
   await vi.waitUntil(() => said.length > 0 && site.stateOf("web1") === "ready", { timeout: 30_000 });
   await vi.waitUntil(async () => (await site.rota("runs")).out.includes("unfinished"), { timeout: 30_000 });
@@ -135,7 +140,13 @@ test("who paused, went on, aborted, unlocked and pruned, when and why, is in the
     nodes: 3,
     pool: { restart: { run: '[ "$RELEASE$ROTA_NODE" != 3web2 ]' } },
   });
-  site.atStep("web1", "check", () => void site.rota("pause", "--reason", "lunch"));
+  let isPaused = false;
+  site.atStep(
+    "web1",
+    "check",
+    () => void site.rota("pause", "--reason", "lunch").then(() => (isPaused = true)),
+  );
+  wellOnce(site, () => isPaused);
   const running = deploy(site);
   await vi.waitUntil(async () => (await site.rota("runs")).out.includes(": lunch"), { timeout: 30_000 });
   expect((await site.rota("resume", "--reason", "back")).out).toMatch(/goes on where it runs$/);
