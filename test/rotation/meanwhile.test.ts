@@ -91,6 +91,7 @@ test("a pause is for a run that is under way, not for one that the lease's holde
   // A pause while it goes on holds.
   const said: string[] = [];
   site.atStep("web2", "survey", () => void site.rota("pause").then(({ out }) => said.push(out)));
+  site.app("web2").answers(() => ({ status: said.length > 0 ? 200 : 503 }));
   const { code, err } = await site.rota("resume", "--json");
   expect(code, err).toBe(0);
   await vi.waitUntil(() => said.length > 0);
