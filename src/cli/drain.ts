@@ -8,7 +8,7 @@ import { Exit, type ExitCode } from "./exit.ts";
 import type { Io } from "./io.ts";
 import { withLastSet } from "./last-set.ts";
 import { openSite } from "./site.ts";
-import { type ToReturn, sayUnknown, toReturn } from "./to-return.ts";
+import { type ToReturn, sayLacking, toReturn } from "./to-return.ts";
 import { reasonOf } from "./variables.ts";
 import { commandLine, readDuration } from "./words.ts";
 
@@ -41,7 +41,7 @@ export async function drain(args: DrainArgs, io: Io): Promise<ExitCode> {
   let back: ToReturn | undefined;
   const notesOf = async (plan: Plan, known: Known): Promise<string[]> => {
     back = await toReturn(tripsOf(plan), site.fleet.name, known, args.inventory);
-    return sayUnknown(back);
+    return sayLacking(back);
   };
   const withReason = async (journal: Known): Promise<PlanOptions> => {
     const known = given.reason ? undefined : await journal.absences(site.fleet.name);

@@ -1,7 +1,6 @@
 /** The way back of nodes that are drained by hand: better heard before they are out than when somebody wants them back. */
 import type { Known } from "../rotation/records.ts";
-import type { Trip } from "../rotation/world.ts";
-import { nameOf } from "../rotation/world.ts";
+import { type Trip, nameOf } from "../rotation/world.ts";
 import { setWords, valuesMissing } from "./variables.ts";
 import { commandLine, inventoryArgs } from "./words.ts";
 
@@ -40,7 +39,7 @@ export async function toReturn(
   }
 }
 
-export const sayUnknown = ({ commands, unknown }: ToReturn): string[] =>
+export const sayLacking = ({ commands, unknown }: ToReturn): string[] =>
   unknown.length === 0
     ? []
     : [

@@ -136,7 +136,7 @@ test("a node's own ssh wins key by key, for every node of a range", () => {
     user: "deploy",
     port: 22_022,
     identity: "/keys/id",
-    knownHosts: "/work/inventories/known",
+    knownHosts: "/fleet/inventories/known",
     sudo: false,
     unsaid: ["jump"],
   };
@@ -145,7 +145,7 @@ test("a node's own ssh wins key by key, for every node of a range", () => {
 });
 
 test.each([
-  ["inventories/shop.yml", "/work/keys/id"],
+  ["inventories/shop.yml", "/fleet/keys/id"],
   ["shop.yml", "/keys/id"],
   ["/etc/rota/shop.yml", "/etc/keys/id"],
 ])("a relative key file starts at the inventory: %s", (path, identity) => {
