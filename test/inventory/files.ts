@@ -3,7 +3,7 @@ import type { Fleet } from "../../src/inventory/fleet.ts";
 import type { Here } from "../../src/inventory/here.ts";
 import { readInventory } from "../../src/inventory/load.ts";
 
-export const here: Here = { user: "ada", home: "/home/ada", folder: "/work" };
+export const here: Here = { user: "ada", home: "/home/ada", folder: "/fleet" };
 
 /** The first lines of an inventory that is right; what a test adds begins on line 3. */
 export const top = "fleet: shop\nbalancers: { lb1: unix:/run/lb1.sock, lb2: tcp://10.0.0.2:9999 }\n";
